@@ -1,0 +1,33 @@
+"""The exercises: one module a lesson describes what is asked, the cases, the reference, and the mistakes with names."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+
+from course_lib.exercises.exercise import Exercise
+
+LESSONS: Mapping[str, str] = {
+    "01_backpropagation": "course_lib.exercises.backpropagation",
+    "04_adaptive_optimizers": "course_lib.exercises.adaptive_optimizers",
+}
+"""The module that describes each lesson's exercises, by the lesson's folder."""
+
+
+def of_lesson(lesson: str) -> tuple[Exercise, ...]:
+    """The exercises of a lesson in the order of its notebook; raises KeyError naming the lessons there are."""
+    if lesson not in LESSONS:
+        raise KeyError(f"there is no lesson {lesson!r}; the lessons are {', '.join(LESSONS)}")
+    exercises: tuple[Exercise, ...] = importlib.import_module(LESSONS[lesson]).EXERCISES
+    return exercises
+
+
+def load(name: str) -> Exercise:
+    """The exercise `name`; raises KeyError naming the closest ones when there is none."""
+    every = {exercise.name: exercise for lesson in LESSONS for exercise in of_lesson(lesson)}
+    if name not in every:
+        import difflib
+
+        close = difflib.get_close_matches(str(name), every, n=1) or sorted(every)
+        raise KeyError(f"there is no exercise {name!r}; did you mean {' or '.join(map(repr, close))}?")
+    return every[name]

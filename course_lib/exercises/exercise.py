@@ -1,0 +1,111 @@
+"""What an exercise is: the question, the cases that probe it, the reference, and the mistakes that have names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from course_lib.exercises.comparison import Tolerance
+from course_lib.exercises.programs import Case
+
+
+@dataclass(frozen=True)
+class Group:
+    """Cases that probe one thing and earn points together: all of them pass, or the group does not.
+
+    Attributes:
+        name: "ordinary" for the first group; edge and nasty groups count only once it has passed.
+        title: what a learner reads: "Ordinary batches".
+        points: whole points, at least 1.
+        draw: makes the cases, afresh from the generator it is given.
+        property: where many answers are right: takes the case and the received plain value, returns a sentence
+            about what is wrong, or None. Without it, answers are compared with the reference's.
+    """
+
+    name: str
+    title: str
+    points: int
+    draw: Callable[[np.random.Generator], list[Case]]
+    property: Callable[[Case, Any], str | None] | None = None
+
+
+@dataclass(frozen=True)
+class Misconception:
+    """A mistake that people really make, as a small wrong implementation.
+
+    Attributes:
+        name: a short identifier for reports: "no_bias_correction".
+        sentence: what a learner reads when the answer matches: what it is, and where to look.
+        wrong: replaces the learner's function in the cases.
+        hint: opens by itself after the second failure; falls back to the exercise's first hint.
+    """
+
+    name: str
+    sentence: str
+    wrong: Callable[..., Any]
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One thing to build.
+
+    Attributes:
+        name: the fixed name of the function or class.
+        lesson: the lesson's folder: "04_adaptive_optimizers".
+        question: one sentence.
+        outputs: names of what is returned, for the messages.
+        reference: the course's own implementation.
+        groups: "ordinary" first.
+        misconceptions: recognised mistakes.
+        hints: three, from a case by hand to code with blanks.
+        stretch: whether its points are a bonus.
+        minutes, difficulty: for the learner's planning; difficulty from 1 (a line) to 3 (several steps).
+        uses: other names that the cases call, with their references.
+        tolerance: where the usual one does not fit.
+    """
+
+    name: str
+    lesson: str
+    question: str
+    outputs: tuple[str, ...]
+    reference: Callable[..., Any]
+    groups: tuple[Group, ...]
+    misconceptions: tuple[Misconception, ...]
+    hints: tuple[str, str, str]
+    minutes: int
+    difficulty: int
+    stretch: bool = False
+    uses: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    tolerance: Tolerance = Tolerance()
+
+    def __post_init__(self) -> None:
+        if not self.groups or self.groups[0].name != "ordinary":
+            raise ValueError(f"{self.name}: the first group must be named 'ordinary'")
+        for what in ("groups", "misconceptions"):
+            names = [item.name for item in getattr(self, what)]
+            if len(set(names)) != len(names):
+                raise ValueError(f"{self.name}: two {what} share a name among {names}")
+        if any(group.points < 1 for group in self.groups):
+            raise ValueError(f"{self.name}: each group is worth at least 1 point")
+
+    @property
+    def points(self) -> int:
+        """All points to be had."""
+        return sum(group.points for group in self.groups)
+
+    @property
+    def core_points(self) -> int:
+        """The points that count towards the lesson's maximum: none for a stretch exercise."""
+        return 0 if self.stretch else self.points
+
+    def namespace(self, implementation: Callable[..., Any] | None = None) -> dict[str, Callable[..., Any]]:
+        """Names for a run of the cases with `implementation` (the reference by default) in the learner's place."""
+        return {**self.uses, self.name: implementation or self.reference}
+
+    def draw(self, rng: np.random.Generator) -> dict[str, list[Case]]:
+        """The cases of each group, drawn afresh."""
+        return {group.name: group.draw(rng) for group in self.groups}

@@ -1,0 +1,196 @@
+"""From answers to points and sentences: the same for `check` at home and for the judge."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from course_lib.exercises.answers import Opaque
+from course_lib.exercises.comparison import Difference, compare
+from course_lib.exercises.exercise import Exercise, Group, Misconception
+from course_lib.exercises.programs import Answer, Case, run
+
+OUTCOMES = {
+    "right": "every group of cases passed",
+    "partial": "some groups passed",
+    "wrong": "the ordinary cases failed",
+    "error": "the code raised an exception on the ordinary cases",
+    "unanswered": "nothing was written, or no function of that name exists",
+    "timeout": "the code did not end within its time",
+    "crashed": "the code ended the kernel",
+}
+"""Every outcome that an exercise can end in, and what it means."""
+
+
+@dataclass(frozen=True)
+class GroupResult:
+    """How one group of cases ended.
+
+    Attributes:
+        passed: True, False, or None where the group was not judged because the ordinary group failed.
+        difference: the first one found, None if passed.
+        case: the label of the case it was found in.
+        misconception: the recognised mistake, if any.
+    """
+
+    group: Group
+    passed: bool | None
+    difference: Difference | None = None
+    case: str = ""
+    misconception: Misconception | None = None
+
+    @property
+    def points(self) -> int:
+        """The group's points where it passed, 0 otherwise."""
+        return self.group.points if self.passed else 0
+
+
+@dataclass(frozen=True)
+class ExerciseResult:
+    """How an exercise ended: one of :data:`OUTCOMES`, its groups in order, and one sentence that says it all."""
+
+    exercise: Exercise
+    outcome: str
+    groups: tuple[GroupResult, ...]
+    message: str
+
+    @property
+    def points(self) -> int:
+        """The sum over the groups."""
+        return sum(group.points for group in self.groups)
+
+    @property
+    def misconception(self) -> Misconception | None:
+        """The first recognised mistake."""
+        return next((group.misconception for group in self.groups if group.misconception), None)
+
+
+def assess(exercise: Exercise, cases: dict[str, list[Case]], answers: dict[str, list[Answer]]) -> ExerciseResult:
+    """Compare `answers` (by group, in the order of `cases`; a shorter list means that nothing more came) with the reference.
+
+    An edge or nasty group counts only if the ordinary group passed.
+    """
+    given = [answer for group in exercise.groups for answer in answers.get(group.name, [])]
+    if not given:
+        return without_answer(exercise, "unanswered", f"No answer for {exercise.name} was received.")
+    if given[0].outcome == "missing":
+        name = given[0].error or exercise.name
+        sentence = f"There is no function {name} yet. Write it in the cell above, run that cell, then this one."
+        return without_answer(exercise, "unanswered", sentence)
+    if all(answer.outcome == "unanswered" for answer in given):
+        sentence = f"{exercise.name} is not answered yet: write your code in the cell above, run it, then this cell."
+        return without_answer(exercise, "unanswered", sentence)
+    if any(answer.outcome == "interrupted" for answer in given):
+        sentence = f"{exercise.name} was stopped before it ended. Is there a loop that never ends?"
+        return without_answer(exercise, "timeout", sentence)
+    results: list[GroupResult] = []
+    for group in exercise.groups:
+        if results and not results[0].passed:
+            results.append(GroupResult(group, None))
+        else:
+            results.append(_assess_group(exercise, group, cases[group.name], answers.get(group.name, [])))
+    return ExerciseResult(exercise, _outcome(results), tuple(results), _message(exercise, results))
+
+
+def without_answer(exercise: Exercise, outcome: str, message: str) -> ExerciseResult:
+    """The result of an exercise that has no answer to compare: no points, and the reason."""
+    return ExerciseResult(exercise, outcome, tuple(GroupResult(group, None) for group in exercise.groups), message)
+
+
+def expected_answer(exercise: Exercise, case: Case) -> Any:
+    """The reference's plain value for `case`, computed in float64."""
+    return _quiet_run(exercise, case.in_float64(), exercise.reference).value
+
+
+def _quiet_run(exercise: Exercise, case: Case, implementation: Any) -> Answer:
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        return run(case, exercise.namespace(implementation))
+
+
+def _assess_group(exercise: Exercise, group: Group, cases: list[Case], answers: list[Answer]) -> GroupResult:
+    found: tuple[Difference, Case] | None = None
+    for index, case in enumerate(cases):
+        answer = answers[index] if index < len(answers) else Answer("error", error="no answer came for this case")
+        difference = _difference(exercise, group, case, answer)
+        if difference is not None:
+            found = difference, case
+            break
+    if found is None:
+        return GroupResult(group, True)
+    mistake = _recognise(exercise, group, cases, answers)
+    return GroupResult(group, False, found[0], found[1].label, mistake)
+
+
+def _difference(exercise: Exercise, group: Group, case: Case, answer: Answer) -> Difference | None:
+    if answer.outcome == "unanswered":
+        return Difference("error", exercise.name, f"{exercise.name} raised NotImplementedError: a part is not written yet.")
+    if answer.outcome != "answered":
+        return Difference("error", exercise.name, f"{exercise.name} stopped with {answer.error}.")
+    if group.property is not None:
+        try:
+            sentence = group.property(case, answer.value)
+        except Exception:  # a property meets whatever a learner returned
+            sentence = "The result is not of the form that was asked for."
+        difference = None if sentence is None else Difference("property", exercise.name, sentence)
+    else:
+        expected = expected_answer(exercise, case)
+        difference = compare(answer.value, expected, exercise.outputs, case.dtype(), exercise.tolerance)
+    if difference is None and answer.modified:
+        names = " and ".join(answer.modified)
+        sentence = f"{exercise.name} changed its input {names} in place. Return new arrays: `x = x - ...`, not `x -= ...`."
+        return Difference("modified", answer.modified[0], sentence)
+    return difference
+
+
+def _recognise(exercise: Exercise, group: Group, cases: list[Case], answers: list[Answer]) -> Misconception | None:
+    """The first mistake that gives the received answers (or raises as they did) in every case and is not right in all."""
+    if len(answers) < len(cases) or not any(answer.outcome == "answered" for answer in answers):
+        return None
+    for mistake in exercise.misconceptions:
+        if _matches(exercise, group, mistake, cases, answers):
+            return mistake
+    return None
+
+
+def _matches(
+    exercise: Exercise, group: Group, mistake: Misconception, cases: list[Case], answers: list[Answer]
+) -> bool:
+    tells_apart = False
+    for case, answer in zip(cases, answers, strict=True):
+        wrong = _quiet_run(exercise, case.in_float64(), mistake.wrong)
+        if wrong.outcome != answer.outcome or bool(wrong.modified) != bool(answer.modified):
+            return False
+        if wrong.outcome == "error":
+            if wrong.error.split(":")[0] != answer.error.split(":")[0]:
+                return False
+        elif isinstance(wrong.value, Opaque) or _unequal(exercise, case, answer.value, wrong.value):
+            return False
+        tells_apart = tells_apart or _difference(exercise, group, case, wrong) is not None
+    return tells_apart
+
+
+def _unequal(exercise: Exercise, case: Case, received: Any, expected: Any) -> bool:
+    return compare(received, expected, exercise.outputs, case.dtype(), exercise.tolerance) is not None
+
+
+def _outcome(results: list[GroupResult]) -> str:
+    if all(result.passed for result in results):
+        return "right"
+    if results[0].passed:
+        return "partial"
+    difference = results[0].difference
+    return "error" if difference is not None and difference.kind == "error" else "wrong"
+
+
+def _message(exercise: Exercise, results: list[GroupResult]) -> str:
+    failed = next((result for result in results if result.passed is False), None)
+    if failed is None:
+        return f"{exercise.name} is right in every group of cases."
+    assert failed.difference is not None
+    place = f"{failed.group.title}{f', {failed.case}' if failed.case else ''}: "
+    said = failed.misconception.sentence if failed.misconception else ""
+    return f"{place}{failed.difference.sentence}{f' {said}' if said else ''}"
