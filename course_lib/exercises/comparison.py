@@ -110,10 +110,12 @@ def _compare(name: str, received: Any, expected: Any, dtype: np.dtype[Any], tole
 
 
 def _compare_truth(name: str, received: Any, expected: Any) -> Difference | None:
-    got, want = np.asarray(received), np.asarray(expected)
-    if isinstance(received, Opaque) or received is None or got.dtype != bool:
+    want = np.asarray(expected)
+    is_truth = isinstance(received, bool) or (isinstance(received, np.ndarray) and received.dtype == bool)
+    if not is_truth:
         wanted = "an array of True and False" if want.shape else "True or False"
         return Difference("type", name, f"{name} should be {wanted}; it is {_kind(received)}.")
+    got = np.asarray(received)
     if got.shape != want.shape:
         return _shape(name, got, want)
     wrong = np.argwhere(got != want)

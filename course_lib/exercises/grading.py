@@ -148,7 +148,7 @@ def _difference(exercise: Exercise, group: Group, case: Case, answer: Answer) ->
 
 def _recognise(exercise: Exercise, group: Group, cases: list[Case], answers: list[Answer]) -> Misconception | None:
     """The first mistake that gives the received answers (or raises as they did) in every case and is not right in all."""
-    if len(answers) < len(cases) or not any(answer.outcome == "answered" for answer in answers):
+    if len(answers) != len(cases) or not any(answer.outcome == "answered" for answer in answers):
         return None
     for mistake in exercise.misconceptions:
         if _matches(exercise, group, mistake, cases, answers):
