@@ -1,0 +1,54 @@
+"""Training neural networks by hand: the library behind the lessons.
+
+Every name below loads its module when it is first used, so that `import course_lib` costs next to nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .gradcheck import check_model as check_model
+    from .gradcheck import gradient_check as gradient_check
+    from .graph import Value as Value
+    from .layers import Linear as Linear
+    from .layers import ReLU as ReLU
+    from .layers import Sigmoid as Sigmoid
+    from .layers import Tanh as Tanh
+    from .losses import accuracy as accuracy
+    from .losses import softmax_cross_entropy as softmax_cross_entropy
+    from .losses import squared_error as squared_error
+    from .network import MLP as MLP
+    from .network import Sequential as Sequential
+    from .optimizers import SGD as SGD
+    from .optimizers import Adagrad as Adagrad
+    from .optimizers import Adam as Adam
+    from .optimizers import AdamW as AdamW
+    from .optimizers import RMSprop as RMSprop
+    from .parameters import Parameters as Parameters
+    from .training import History as History
+    from .training import fit as fit
+
+_NAMES = {
+    "gradcheck": ("check_model", "gradient_check"),
+    "graph": ("Value",),
+    "layers": ("Linear", "ReLU", "Sigmoid", "Tanh"),
+    "losses": ("accuracy", "softmax_cross_entropy", "squared_error"),
+    "network": ("MLP", "Sequential"),
+    "optimizers": ("SGD", "Adagrad", "Adam", "AdamW", "RMSprop"),
+    "parameters": ("Parameters",),
+    "training": ("History", "fit"),
+}
+_HOME = {name: module for module, names in _NAMES.items() for name in names}
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"course_lib has no {name!r}; it has {', '.join(sorted(_HOME))}")
+    value = getattr(import_module(f"course_lib.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})
