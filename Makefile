@@ -1,0 +1,98 @@
+# Every target sets itself up: it makes .venv from a Python that is there and installs what has changed since the last time.
+# `make` alone explains the targets.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all lab build lint format pins clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Work without a network once installed: nothing here looks for a newer pip.
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# One thread for each process: the tests already use every core.
+export OPENBLAS_NUM_THREADS ?= 1
+export OMP_NUM_THREADS ?= 1
+
+# A notebook's cells share a kernel, so its tests stay together on one core.
+PYTEST := $(BIN)/python -m pytest -n logical --dist loadscope -q
+FAST := -m "not slow"
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
+	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
+
+help: ## this list
+	@echo "make TARGET, where TARGET is one of"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "Students: make lab. Instructors: make demo first. Authors: read CONTRIBUTING.md."
+	@echo "The first run makes $(VENV) with Python 3.11 to 3.14 (choose with PYTHON=/path/to/python3) and takes some minutes."
+
+demo: $(VENV)/dev.stamp ## build the lessons, grade a sample class, write feedback and a summary
+	$(BIN)/python -m autograder demo
+
+test: $(VENV)/dev.stamp ## all tests: lint, types, code, notebooks, built files (about 10 minutes)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m autograder build --check
+	$(PYTEST) $(FAST) tests
+	$(PYTEST) --nbval --nbval-sanitize-with tests/notebooks/sanitize.cfg solutions
+	$(PYTEST) --nbval-lax lessons
+	@$(if $(FAST),echo "All passed. Tests marked slow were left to: make test-all",echo "All passed.")
+
+test-all: FAST :=
+test-all: test ## make test, and the tests that are slow
+
+lab: $(VENV)/lab.stamp ## JupyterLab on lessons/, for students
+	$(BIN)/jupyter lab lessons
+
+build: $(VENV)/dev.stamp ## rebuild the notebooks whose source has changed
+	$(BIN)/python -m autograder build
+
+lint: $(VENV)/dev.stamp ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/dev.stamp ## rewrite code and lesson sources in the house style
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+	$(BIN)/python -m autograder build --format
+
+pins: $(VENV)/dev.stamp ## write requirements*.txt from requirements*.in (needs a network)
+	$(COMPILE) requirements.in --output-file core.pins
+	$(COMPILE) requirements-dev.in --constraints core.pins --output-file dev.pins
+	{ echo "# Written by make pins from requirements.in, where the reasons are." && cat core.pins && \
+		echo "--editable ." ; } > requirements.txt
+	{ echo "# Written by make pins from requirements-dev.in, where the reasons are." && cat dev.pins ; } \
+		> requirements-dev.txt
+	rm core.pins dev.pins
+
+clean: ## remove the environment, caches, and what the demo wrote
+	rm -rf $(VENV) demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} + -o -name .ipynb_checkpoints -prune -exec rm -rf {} +
+
+# The environment. A stamp is newer than the requirements it stands for exactly when they are installed.
+$(VENV)/lab.stamp: requirements.txt pyproject.toml | $(VENV)/made.stamp
+	$(BIN)/python -m pip install --quiet --requirement requirements.txt
+	@touch $@
+
+$(VENV)/dev.stamp: requirements-dev.txt $(VENV)/lab.stamp
+	$(BIN)/python -m pip install --quiet --requirement requirements-dev.txt
+	@touch $@
+
+$(VENV)/made.stamp:
+	@found=; \
+	for python in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11 python; do \
+		if $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null; then \
+			found=$$python; break; \
+		fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+		echo "No Python from 3.11 to 3.14 was found. Install one from https://www.python.org/downloads/, or name the one" >&2; \
+		echo "you have: make PYTHON=/path/to/python3 (the python3 here is: $$(python3 --version 2>&1 || echo none))." >&2; \
+		exit 1; \
+	fi; \
+	echo "Making $(VENV) with $$($$found --version)."; \
+	$$found -m venv $(VENV) || { \
+		echo "$$found cannot make environments; on Debian and Ubuntu: sudo apt-get install python3-venv" >&2; exit 1; }
+	@touch $@
