@@ -133,9 +133,10 @@ def check_model(
 def _compare(numeric: Array, theta: Array, grad: Array, name: Callable[[tuple[int, ...]], str]) -> GradientCheck:
     if np.shape(grad) != theta.shape or theta.size == 0:
         raise ValueError(f"grad has shape {np.shape(grad)}, theta {theta.shape}; they must be equal and not empty.")
-    size = np.maximum(np.abs(grad), np.abs(numeric))
+    finite = np.isfinite(grad) & np.isfinite(numeric)
+    size = np.where(finite, np.maximum(np.abs(grad), np.abs(numeric)), 0.0)
     floor = max(1e-3 * float(size.max()), np.finfo(np.float64).tiny)
-    errors = np.abs(grad - numeric) / np.maximum(size, floor)
-    errors = np.where(np.isfinite(errors), errors, np.inf)
+    apart = np.abs(np.subtract(grad, numeric, where=finite, out=np.full(theta.shape, np.inf)))
+    errors = apart / np.maximum(size, floor)
     place = tuple(int(i) for i in np.unravel_index(errors.argmax(), theta.shape))
     return GradientCheck(float(errors[place]), name(place), float(grad[place]), float(numeric[place]), theta.size)

@@ -1,0 +1,182 @@
+"""Layers: backward against differences at every index, numbers by hand, and what is refused."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from course_lib.gradcheck import gradient_check
+from course_lib.layers import Layer, Linear, ReLU, Sigmoid, Tanh
+from course_lib.parameters import Parameters
+
+ACTIVATIONS = [ReLU, Tanh, Sigmoid]
+
+
+def linear(n_in: int = 3, n_out: int = 4, dtype=np.float64, seed: int = 0) -> Linear:
+    layer = Linear(n_in, n_out, rng=np.random.default_rng(seed), dtype=dtype)
+    layer.b[:] = np.linspace(-1, 1, n_out)
+    return layer
+
+
+@pytest.mark.parametrize("make", [linear, *ACTIVATIONS])
+def test_gradient_with_respect_to_the_input_is_right_at_every_index(make):
+    rng = np.random.default_rng(1)
+    layer, x = make(), rng.normal(size=(5, 3))
+    dout = rng.normal(size=layer.forward(x).shape)
+    found = gradient_check(lambda x: float(np.sum(layer.forward(x) * dout)), x.copy(), layer.backward(dout))
+    assert found.error < 1e-7, found
+    assert found.checked == 15
+
+
+@pytest.mark.parametrize("name", ["W", "b"])
+def test_gradient_with_respect_to_the_weights_is_right_at_every_index(name):
+    rng = np.random.default_rng(2)
+    layer, x, dout = linear(), rng.normal(size=(5, 3)), rng.normal(size=(5, 4))
+    layer.forward(x)
+    layer.backward(dout)
+    weights = layer.weights()[name]
+
+    def f(_):  # the weights are moved in place
+        return float(np.sum(layer.forward(x) * dout))
+
+    found = gradient_check(f, weights, {"W": layer.dW, "b": layer.db}[name])
+    assert found.error < 1e-7, found
+    assert found.checked == weights.size
+
+
+def test_linear_by_hand():
+    layer = linear(2, 1)
+    layer.W[:] = [[2.0], [3.0]]
+    layer.b[:] = [10.0]
+    x = np.array([[1.0, 1.0], [0.0, 2.0]])
+    np.testing.assert_array_equal(layer.forward(x), [[15], [16]])
+    np.testing.assert_array_equal(layer.backward(np.array([[1.0], [10.0]])), [[2, 3], [20, 30]])
+    np.testing.assert_array_equal(layer.dW, [[1], [21]])
+    np.testing.assert_array_equal(layer.db, [11])
+
+
+def test_activations_by_hand():
+    x, dout = np.array([[-2.0, 0.0, 3.0]]), np.array([[5.0, 7.0, 11.0]])
+    relu, tanh, sigmoid = ReLU(), Tanh(), Sigmoid()
+    np.testing.assert_array_equal(relu.forward(x), [[0, 0, 3]])
+    np.testing.assert_array_equal(relu.backward(dout), [[0, 0, 11]])
+    np.testing.assert_allclose(tanh.forward(x), [[-0.9640275800758169, 0, 0.9950547536867305]], rtol=1e-15)
+    assert tanh.backward(dout)[0, 1] == 7
+    np.testing.assert_allclose(sigmoid.forward(x), [[0.11920292202211755, 0.5, 0.9525741268224334]], rtol=1e-15)
+    assert sigmoid.backward(dout)[0, 1] == 7 / 4
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_sigmoid_of_huge_numbers_is_quiet_and_keeps_its_dtype(dtype):
+    with np.errstate(all="raise", under="ignore"):
+        out = Sigmoid().forward(np.array([[-1e4, 1e4]], dtype))
+    np.testing.assert_array_equal(out, [[0, 1]])
+    assert out.dtype == dtype
+
+
+@pytest.mark.parametrize("make", [linear, *ACTIVATIONS])
+@given(seed=st.integers(0, 1000))
+@settings(max_examples=20)
+def test_a_permuted_batch_gives_permuted_results_and_the_same_weight_gradients(make, seed):
+    rng = np.random.default_rng(seed)
+    layer, twin = make(), make()
+    x, order = rng.normal(size=(6, 3)), rng.permutation(6)
+    out, shuffled = layer.forward(x), twin.forward(x[order])
+    np.testing.assert_allclose(shuffled, out[order], rtol=1e-12)
+    dout = rng.normal(size=out.shape)
+    np.testing.assert_allclose(twin.backward(dout[order]), layer.backward(dout)[order], rtol=1e-12)
+    if isinstance(layer, Linear):
+        np.testing.assert_allclose(twin.dW, layer.dW, rtol=1e-12, atol=1e-13)
+        np.testing.assert_allclose(twin.db, layer.db, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("make", [linear, *ACTIVATIONS])
+def test_layers_keep_the_dtype_and_their_inputs(make, dtype):
+    layer = make(dtype=dtype) if make is linear else make()
+    x = np.random.default_rng(0).normal(size=(5, 3)).astype(dtype)
+    kept = x.copy()
+    out = layer.forward(x)
+    dout = np.ones_like(out)
+    dx = layer.backward(dout)
+    assert out.dtype == dx.dtype == dtype
+    assert dx.shape == x.shape
+    np.testing.assert_array_equal(x, kept)
+    np.testing.assert_array_equal(dout, np.ones_like(out))
+
+
+def test_backward_writes_and_does_not_add_up():
+    layer, x = linear(), np.random.default_rng(0).normal(size=(5, 3))
+    dout = np.ones_like(layer.forward(x))
+    layer.backward(dout)
+    once = layer.dW.copy(), layer.db.copy()
+    layer.backward(dout)
+    np.testing.assert_array_equal(layer.dW, once[0])
+    np.testing.assert_array_equal(layer.db, once[1])
+
+
+def test_bound_layers_write_into_the_flat_gradient():
+    layer, x = linear(), np.random.default_rng(0).normal(size=(5, 3))
+    params = Parameters.from_arrays(layer.weights())
+    layer.bind(params, params.grads)
+    layer.backward(np.ones_like(layer.forward(x)))
+    np.testing.assert_allclose(params.grad[:12].reshape(3, 4), np.repeat(x.sum(axis=0)[:, None], 4, axis=1))
+    np.testing.assert_array_equal(params.grad[12:], 5)
+
+
+def test_he_initialisation_keeps_the_size_of_signals():
+    x = np.random.default_rng(0).normal(size=(200, 400))
+    for seed in range(6):
+        layer = Linear(400, 400, rng=np.random.default_rng(seed), dtype=np.float64)
+        assert layer.W.std() == pytest.approx(np.sqrt(2 / 400), rel=0.02)
+        np.testing.assert_array_equal(layer.b, 0)
+        x = ReLU().forward(layer.forward(x))
+    assert 0.5 < np.mean(x**2) < 2
+
+
+def test_one_seed_gives_one_layer_in_both_precisions():
+    double, single = linear(dtype=np.float64, seed=3), linear(dtype=np.float32, seed=3)
+    np.testing.assert_array_equal(double.W.astype(np.float32), single.W)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"n_in": 0, "n_out": 3}, "n_in=0"),
+        ({"n_in": 3, "n_out": -1}, "n_out=-1"),
+        ({"n_in": 3, "n_out": 3, "gain": -1.0}, "gain=-1"),
+        ({"n_in": 3, "n_out": 3, "gain": np.nan}, "gain=nan"),
+        ({"n_in": 3, "n_out": 3, "dtype": np.int32}, "dtype is int32"),
+    ],
+)
+def test_linear_refuses_what_makes_no_layer(options, message):
+    with pytest.raises(ValueError, match=message):
+        Linear(**options, rng=np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("shape", [(3,), (5, 4), (2, 3, 3)])
+def test_linear_refuses_inputs_that_do_not_fit(shape):
+    with pytest.raises(ValueError, match=r"it needs \(N, 3\)"):
+        linear().forward(np.zeros(shape))
+
+
+@pytest.mark.parametrize("make", [linear, *ACTIVATIONS])
+def test_backward_needs_a_forward_and_a_gradient_of_its_shape(make):
+    layer = make()
+    with pytest.raises(RuntimeError, match="forward pass first"):
+        layer.backward(np.zeros((5, 3)))
+    layer.forward(np.zeros((5, 3)))
+    with pytest.raises(ValueError, match="the last output had shape"):
+        layer.backward(np.zeros((4, 3)))
+
+
+def test_a_bare_layer_has_no_weights_and_no_passes():
+    layer = Layer()
+    assert layer.weights() == {}
+    layer.bind({}, {})
+    layer.backward_weights(np.zeros(1))
+    for call in (layer.forward, layer.backward):
+        with pytest.raises(NotImplementedError):
+            call(np.zeros((1, 1)))
+    assert repr(linear()) == "Linear(3, 4)"
+    assert repr(ReLU()) == "ReLU()"

@@ -1,0 +1,138 @@
+"""Losses: values known by hand, gradients against differences, and what does not fit is refused."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from course_lib.gradcheck import gradient_check
+from course_lib.losses import accuracy, softmax, softmax_cross_entropy, squared_error
+
+
+@st.composite
+def classified(draw, largest=30):
+    """Logits, and a label for each row."""
+    n, c = draw(st.integers(1, 6)), draw(st.integers(1, 5))
+    logits = draw(hnp.arrays(np.float64, (n, c), elements=st.floats(-largest, largest, width=32)))
+    labels = np.array(draw(st.lists(st.integers(0, c - 1), min_size=n, max_size=n)))
+    return logits, labels
+
+
+def test_even_scores_are_as_surprising_as_the_number_of_classes():
+    loss, dlogits = softmax_cross_entropy(np.zeros((2, 4)), np.array([0, 3]))
+    assert loss == pytest.approx(np.log(4), rel=1e-15)
+    np.testing.assert_allclose(dlogits, np.array([[-3, 1, 1, 1], [1, 1, 1, -3]]) / 8, rtol=1e-15)
+
+
+def test_extreme_scores_neither_overflow_nor_lose_the_loss():
+    loss, dlogits = softmax_cross_entropy(np.array([[1000.0, 0.0], [-1000.0, 1000.0]]), np.array([1, 1]))
+    assert loss == 500.0
+    np.testing.assert_array_equal(dlogits, [[0.5, -0.5], [0, 0]])
+
+
+@given(classified(largest=5))  # beyond, slopes of 1e-7 drown in the rounding of the differences
+def test_cross_entropy_gradient_is_right_at_every_index(case):
+    logits, labels = case
+    given_gradient = softmax_cross_entropy(logits, labels)[1]
+    found = gradient_check(lambda z: softmax_cross_entropy(z, labels)[0], logits.copy(), given_gradient)
+    assert found.error < 1e-5, found
+
+
+@given(classified(), st.randoms(use_true_random=False))
+def test_cross_entropy_follows_a_permutation_of_the_batch(case, random):
+    logits, labels = case
+    order = list(range(len(labels)))
+    random.shuffle(order)
+    loss, dlogits = softmax_cross_entropy(logits, labels)
+    shuffled_loss, shuffled = softmax_cross_entropy(logits[order], labels[order])
+    assert shuffled_loss == pytest.approx(loss, rel=1e-12, abs=1e-14)
+    np.testing.assert_array_equal(shuffled, dlogits[order])
+
+
+@given(classified(), st.floats(-100, 100))
+def test_cross_entropy_does_not_see_a_shift_of_all_scores(case, shift):
+    logits, labels = case
+    loss, dlogits = softmax_cross_entropy(logits, labels)
+    shifted_loss, shifted = softmax_cross_entropy(logits + shift, labels)
+    assert shifted_loss == pytest.approx(loss, rel=1e-9, abs=1e-12)
+    np.testing.assert_allclose(shifted, dlogits, atol=1e-12)
+
+
+@given(classified())
+def test_cross_entropy_gradient_rows_sum_to_zero_and_the_loss_is_not_negative(case):
+    loss, dlogits = softmax_cross_entropy(*case)
+    assert loss >= 0
+    np.testing.assert_allclose(dlogits.sum(axis=1), 0, atol=1e-14)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_losses_keep_the_dtype_and_their_inputs(dtype):
+    rng = np.random.default_rng(0)
+    logits, labels = rng.normal(size=(5, 3)).astype(dtype), np.array([0, 1, 2, 1, 0])
+    target = rng.normal(size=(5, 3)).astype(dtype)
+    before = logits.copy(), labels.copy(), target.copy()
+    for loss, gradient in (softmax_cross_entropy(logits, labels), squared_error(logits, target)):
+        assert isinstance(loss, float)
+        assert gradient.dtype == dtype
+        assert gradient.shape == logits.shape
+    for array, kept in zip((logits, labels, target), before, strict=True):
+        np.testing.assert_array_equal(array, kept)
+
+
+@pytest.mark.parametrize("labels", [[0, 3], [0, -1]])
+def test_labels_out_of_range_are_refused(labels):
+    with pytest.raises(ValueError, match="must lie in 0 to 2"):
+        softmax_cross_entropy(np.zeros((2, 3)), np.array(labels))
+
+
+@pytest.mark.parametrize(
+    ("logits", "labels", "error", "message"),
+    [
+        (np.zeros(3), np.array([0, 1, 2]), ValueError, r"need \(N, C\) and \(N,\)"),
+        (np.zeros((2, 3)), np.array([0]), ValueError, r"\(2, 3\) and labels \(1,\)"),
+        (np.zeros((2, 3)), np.array([[0], [1]]), ValueError, r"need \(N, C\) and \(N,\)"),
+        (np.zeros((2, 3)), np.array([0.0, 1.0]), TypeError, "whole numbers from 0 to 2"),
+        (np.zeros((0, 3)), np.array([], dtype=int), ValueError, "batch is empty"),
+    ],
+)
+def test_cross_entropy_refuses_what_does_not_fit(logits, labels, error, message):
+    with pytest.raises(error, match=message):
+        softmax_cross_entropy(logits, labels)
+
+
+def test_squared_error_by_hand():
+    loss, gradient = squared_error(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[0.0, 2.0], [3.0, 1.0]]))
+    assert loss == (1 + 9) / 4
+    np.testing.assert_array_equal(gradient, [[0.5, 0], [0, 1.5]])
+    assert squared_error(np.array([2.0, 0.0]), np.array([0.0, 0.0]))[0] == 1.0
+
+
+@given(hnp.arrays(np.float64, st.tuples(st.integers(1, 4), st.integers(1, 3)), elements=st.floats(-30, 30, width=32)))
+def test_squared_error_gradient_is_right_at_every_index(prediction):
+    target = np.ones_like(prediction)
+    found = gradient_check(
+        lambda p: squared_error(p, target)[0], prediction.copy(), squared_error(prediction, target)[1]
+    )
+    assert found.error < 1e-5, found
+
+
+def test_squared_error_refuses_what_would_broadcast():
+    with pytest.raises(ValueError, match=r"\(3, 1\) and target \(3,\)"):
+        squared_error(np.zeros((3, 1)), np.zeros(3))
+    with pytest.raises(ValueError, match="empty batch"):
+        squared_error(np.zeros((0, 2)), np.zeros((0, 2)))
+
+
+def test_softmax_rows_are_probabilities_also_of_huge_scores():
+    logits = np.array([[1e4, 0, -1e4], [1, 1, 1]])
+    np.testing.assert_allclose(softmax(logits), [[1, 0, 0], [1 / 3] * 3], rtol=1e-15)
+
+
+def test_accuracy_of_labels_and_of_scores():
+    labels = np.array([0, 1, 2, 2])
+    assert accuracy([0, 1, 2, 0], labels) == 0.75
+    assert accuracy(np.eye(3)[[0, 2, 2, 2]], labels) == 0.75
+    for prediction, right in (([0, 1], [0, 1, 2]), ([], []), (np.zeros((2, 3)), [[0, 1]])):
+        with pytest.raises(ValueError, match="accuracy needs"):
+            accuracy(prediction, right)
