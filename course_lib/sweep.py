@@ -187,14 +187,14 @@ def _for_seeds(
 ) -> tuple[Array, IntArray]:
     """The data with an axis for the seeds in front: (S, N, D) and (S, N)."""
     inputs, labels = np.asarray(X, dtype), np.asarray(y)
-    if inputs.ndim not in (2, 3) or inputs.shape[-1] != sizes[0] or inputs.shape[-2] != labels.shape[-1]:
+    n, d = inputs.shape[-2:] if inputs.ndim >= 2 else (0, 0)
+    if n == 0 or d != sizes[0] or inputs.shape not in ((n, d), (seeds, n, d)) or labels.shape not in ((n,), (seeds, n)):
         raise ValueError(
             f"examples have shape {inputs.shape} and labels {labels.shape}; sweep needs (N, {sizes[0]}) and (N,), "
             f"or ({seeds}, N, {sizes[0]}) and ({seeds}, N)."
         )
     if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= sizes[-1]:
         raise ValueError(f"labels must be whole numbers from 0 to {sizes[-1] - 1}, one for each output of the network.")
-    n, d = inputs.shape[-2:]
     return np.broadcast_to(inputs, (seeds, n, d)), np.broadcast_to(labels, (seeds, n))
 
 

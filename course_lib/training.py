@@ -13,13 +13,22 @@ import numpy.typing as npt
 from ._typing import Array, IntArray
 from .losses import accuracy, softmax_cross_entropy
 from .network import Sequential
-from .optimizers import Optimizer
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LossFunction = Callable[[Array, Any], tuple[float, Array]]
 """Takes the network's output and the targets; returns the loss and its gradient with respect to the output."""
+
+
+class TakesSteps(Protocol):
+    """What `fit` needs of an optimizer; every one in `course_lib.optimizers` has it, and one of your own may."""
+
+    @property
+    def params(self) -> object: ...
+    @property
+    def lr(self) -> float: ...
+    def step(self) -> object: ...
 
 
 class Scheduler(Protocol):
@@ -101,7 +110,7 @@ def fit(
     model: Sequential,
     X: npt.ArrayLike,
     y: npt.ArrayLike,
-    optimizer: Optimizer,
+    optimizer: TakesSteps,
     *,
     epochs: int,
     batch_size: int,
@@ -111,7 +120,7 @@ def fit(
     loss: LossFunction = softmax_cross_entropy,
     scheduler: Scheduler | None = None,
     callbacks: Sequence[Callable[[History], object]] = (),
-    progress: bool | None = None,
+    progress: bool = False,
 ) -> History:
     """Train a network: for every mini-batch forward, loss, backward, step.
 
@@ -121,7 +130,7 @@ def fit(
     Args:
         model: the network; trained in place.
         X, y: training examples, shape (N, D), and labels or targets, one a row.
-        optimizer: made over `model.parameters`.
+        optimizer: made over `model.parameters`; one of the course's, or your own with `params`, `lr` and `step()`.
         epochs: how often to go through all examples, at least 1.
         batch_size: examples a step, at least 1; N gives full-batch gradient descent.
         rng: where the order of the examples is drawn from.
@@ -129,7 +138,7 @@ def fit(
         loss: what to make small; `softmax_cross_entropy` or `squared_error`, or a function like them.
         scheduler: its `step()` is called after every epoch.
         callbacks: each is called with the `History` after every epoch; the run stops when one returns True.
-        progress: show a bar with loss and time left; needs tqdm. None and False show nothing.
+        progress: show a bar with loss, rate and time left; needs tqdm.
 
     Returns:
         The `History`: print it, or plot it with `figures.show(history.plot(), alt=...)`.
@@ -152,7 +161,7 @@ def fit(
     history = History()
     steps = epochs * math.ceil(len(examples[0]) / batch_size)
     # A diverging run overflows before its loss is looked at; the sentence below says it better than NumPy's warnings.
-    with np.errstate(over="ignore", invalid="ignore"), _bar(steps, bool(progress)) as bar:
+    with np.errstate(over="ignore", invalid="ignore"), _bar(steps, progress) as bar:
         try:
             for _ in range(epochs):
                 for batch in _shuffled_batches(*examples, batch_size, rng):
@@ -198,7 +207,7 @@ def _shuffled_batches(
 
 
 def _train_step(
-    model: Sequential, X: Array, y: npt.NDArray[Any], loss: LossFunction, optimizer: Optimizer, history: History
+    model: Sequential, X: Array, y: npt.NDArray[Any], loss: LossFunction, optimizer: TakesSteps, history: History
 ) -> None:
     value, dout = loss(model.forward(X), y)
     history.step_loss.append(value)
@@ -217,7 +226,7 @@ def _measure(
         shares.append(accuracy(output, y))
 
 
-def _not_finite(model: Sequential, optimizer: Optimizer, history: History) -> str:
+def _not_finite(model: Sequential, optimizer: TakesSteps, history: History) -> str:
     parameters = model.parameters
     broken = [name for name, weights in parameters.items() if not np.isfinite(weights).all()]
     found = f"weights that are not finite: {', '.join(broken)}" if broken else "all weights still finite"
