@@ -1,0 +1,397 @@
+"""A small computation, one operation at a time: forward with values, backward with gradients, on every edge.
+
+    GraphStepper(globals())
+
+The graph is that of `course_lib.graph`. Each gradient is also found by the learner's own `numerical_gradient`, looked
+up anew at every move, so that it takes part as soon as it is written.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import ipywidgets as widgets
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+
+from course_lib import figures
+from course_lib._typing import Array
+from course_lib.exercises.programs import captured
+from course_lib.graph import BackwardStep, Value
+
+FORWARD, BACKWARD = figures.PALETTE["blue"], figures.PALETTE["vermillion"]
+SYMBOLS = {"*": "\u00d7", "-": "\u2212", "**2": "( )\u00b2"}
+CLOSE = 1e-4
+"""Relative difference up to which a slope by differences agrees with a gradient."""
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A computation to walk through.
+
+    Attributes:
+        formula: how it is written.
+        inputs: name -> value at the start.
+        build: takes the inputs by name, returns the end of the graph; every node has a name.
+        places: where each node stands, in units of one operation.
+    """
+
+    formula: str
+    inputs: Mapping[str, float]
+    build: Callable[..., Value]
+    places: Mapping[str, tuple[float, float]]
+
+
+def _neuron(x: Value, w: Value, b: Value, t: Value) -> Value:
+    p = (w * x).named("p")
+    z = (p + b).named("z")
+    h = z.relu().named("h")
+    e = (h - t).named("e")
+    return (e**2).named("L")
+
+
+def _used_twice(x: Value, w: Value) -> Value:
+    s = (x + w).named("s")
+    return (s * x).named("L")
+
+
+def _two_layers(x: Value, w: Value, v: Value, t: Value) -> Value:
+    h = (w * x).named("z").relu().named("h")
+    y = ((v * h).named("q") + x).named("y")
+    return ((y - t).named("e") ** 2).named("L")
+
+
+EXPRESSIONS = {
+    "one neuron": Expression(
+        "L = (relu(w * x + b) - t)**2",
+        {"x": 1.5, "w": 1.0, "b": -0.5, "t": 2.0},
+        _neuron,
+        {
+            "x": (0, 2),
+            "w": (0, 1),
+            "b": (1, 0),
+            "p": (1, 1.5),
+            "z": (2, 1),
+            "h": (3, 1),
+            "t": (3, 0),
+            "e": (4, 0.7),
+            "L": (5, 0.7),
+        },
+    ),
+    "a number used twice": Expression(
+        "L = (x + w) * x",
+        {"x": 2.0, "w": 1.0},
+        _used_twice,
+        {"x": (0, 1.5), "w": (0, 0), "s": (1.5, 0.4), "L": (3, 1)},
+    ),
+    "two layers and a shortcut": Expression(
+        "L = (v * relu(w * x) + x - t)**2",
+        {"x": 1.0, "w": 0.5, "v": -1.0, "t": 1.5},
+        _two_layers,
+        {
+            "x": (0, 2),
+            "w": (0, 0.8),
+            "z": (1, 1.2),
+            "h": (2, 1.2),
+            "v": (2, 0.2),
+            "q": (3, 0.9),
+            "y": (4, 1.5),
+            "t": (4, 0.3),
+            "e": (5, 1.1),
+            "L": (6, 1.1),
+        },
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The graph after some steps.
+
+    Attributes:
+        nodes: all of them, each after its inputs.
+        known: names whose value has been computed.
+        sent: (source, target, operand) -> the gradient that has gone back along that edge.
+        grads: name -> the gradient so far, for nodes that any has reached.
+        complete: names whose gradient is complete.
+        active: the node at work in this step.
+        sentence: what happens in this step.
+    """
+
+    nodes: list[Value]
+    known: set[str]
+    sent: dict[tuple[str, str, int], float]
+    grads: dict[str, float]
+    complete: set[str]
+    active: str
+    sentence: str
+
+
+def step_count(expression: Expression) -> int:
+    """How many steps there are: each operation once forward and once backward."""
+    end = expression.build(**{name: Value(value, name) for name, value in expression.inputs.items()})
+    return 2 * sum(bool(node.inputs) for node in end.topological_order())
+
+
+def moment(expression: Expression, inputs: Mapping[str, float], step: int) -> Moment:
+    """The graph at these inputs after `step` steps, from 0 (nothing computed) to `step_count`."""
+    end = expression.build(**{name: Value(value, name) for name, value in inputs.items()})
+    nodes = end.topological_order()
+    operations = [node for node in nodes if node.inputs]
+    known = set(inputs) | {node.name for node in operations[:step]}
+    if step == 0:
+        return Moment(nodes, known, {}, {}, set(), "", "Only the inputs are known. Take the first step forward.")
+    if step <= len(operations):
+        node = operations[step - 1]
+        text = f"Forward: {node.name} = {_operation(node)} = {_signed(node.data)}."
+        return Moment(nodes, known, {}, {}, set(), node.name, text)
+    wanted = step - len(operations)
+    taken: list[BackwardStep] = []
+    for passed in end.backward_steps():
+        if len(taken) == wanted:
+            break
+        if passed.node.inputs:
+            taken.append(passed)
+    sent = {(e.source.name, s.node.name, i): g for s in taken for i, (e, g) in enumerate(s.sent)}
+    grads = {end.name: 1.0}
+    for (source, _, _), amount in sent.items():
+        grads[source] = grads.get(source, 0.0) + amount
+    waiting = {
+        edge.source.name
+        for node in operations
+        for i, edge in enumerate(node.inputs)
+        if (edge.source.name, node.name, i) not in sent
+    }
+    complete = {name for name in grads if name not in waiting}
+    return Moment(nodes, known, sent, grads, complete, taken[-1].node.name, _told(taken, grads))
+
+
+def _operation(node: Value) -> str:
+    names = [edge.source.name for edge in node.inputs]
+    if len(names) == 2:
+        return f"{names[0]} {node.op} {names[1]}"
+    return names[0] + node.op if node.op.startswith("**") else f"{node.op}({names[0]})"
+
+
+def _told(taken: list[BackwardStep], grads: Mapping[str, float]) -> str:
+    step = taken[-1]
+    begin = f"Backward: {step.node.name} has the gradient {_signed(step.grad)}"
+    if len(taken) == 1:
+        begin += f", for {step.node.name} rises by 1 when {step.node.name} does"
+    parts = [
+        f"{edge.source.name} gets {_signed(step.grad)} times the local slope {_signed(edge.slope)}, "
+        f"which is {_signed(amount)}"
+        for edge, amount in step.sent
+    ]
+    text = f"{begin}. {'; '.join(parts)}."
+    earlier = {edge.source.name for old in taken[:-1] for edge, _ in old.sent}
+    for edge, _ in step.sent:
+        if edge.source.name in earlier:
+            name = edge.source.name
+            text += f" {name} had a gradient from its other use already: the two add up to {_signed(grads[name])}."
+    return text
+
+
+def _signed(number: float) -> str:
+    """Four digits; a true minus sign, and no minus before zero."""
+    return f"{number + 0.0:.4g}".replace("-", "\u2212")
+
+
+def draw(expression: Expression, now: Moment) -> Figure:
+    """The graph as a picture: values above, gradients below, on every node and edge that has one."""
+    with figures.style():
+        width = max(x for x, _ in expression.places.values())
+        fig = Figure(figsize=(8.6, 3.7), dpi=figures.SCREEN_DPI)
+        ax = fig.add_subplot()
+        ax.set_axis_off()
+        ax.set(xlim=(-0.4, width + 0.4), ylim=(-0.5, 3.0))
+        for node in now.nodes:
+            for operand, edge in enumerate(node.inputs):
+                _draw_edge(ax, expression, edge.source, node, operand, now)
+        for node in now.nodes:
+            _draw_node(ax, expression, node, now)
+        ax.text(-0.4, 2.95, expression.formula, family="monospace", va="top")
+        ax.text(width + 0.4, 2.95, "above: value", color=FORWARD, ha="right", va="top")
+        ax.text(width + 0.4, 2.72, "below: gradient", color=BACKWARD, ha="right", va="top")
+    return fig
+
+
+def _draw_edge(ax: Any, expression: Expression, source: Value, node: Value, operand: int, now: Moment) -> None:
+    (x0, y0), (x1, y1) = expression.places[source.name], expression.places[node.name]
+    amount = now.sent.get((source.name, node.name, operand))
+    color, width = ("#999999", 1.2) if amount is None else (BACKWARD, 2.2)
+    arrow = {"arrowstyle": "-|>", "color": color, "linewidth": width, "shrinkA": 20, "shrinkB": 20}
+    ax.annotate("", xy=(x1, y1), xytext=(x0, y0), arrowprops=arrow)
+    x, y = (x0 + x1) / 2, (y0 + y1) / 2
+    look = {"ha": "center", "fontsize": 10, "path_effects": [withStroke(linewidth=3.5, foreground="white")]}
+    if node.name in now.known:
+        ax.text(x, y + 0.05, _signed(source.data), color=FORWARD, va="bottom", **look)
+    if amount is not None:
+        ax.text(x, y - 0.07, _signed(amount), color=BACKWARD, va="top", **look)
+
+
+def _draw_node(ax: Any, expression: Expression, node: Value, now: Moment) -> None:
+    x, y = expression.places[node.name]
+    active = node.name == now.active
+    ax.scatter(
+        [x],
+        [y],
+        s=900,
+        marker="o" if node.inputs else "s",
+        facecolor="#fff3c4" if active else "white",
+        edgecolor="black",
+        linewidth=3 if active else 1.2,
+        zorder=3,
+    )
+    look = {"ha": "center", "va": "center", "zorder": 4}
+    ax.text(x, y + (0.06 if node.inputs else 0), node.name, fontweight="bold", **look)
+    if node.inputs:
+        ax.text(x, y - 0.1, SYMBOLS.get(node.op, node.op), fontsize=8, **look)
+    if node.name in now.known:
+        ax.text(x, y + 0.24, _signed(node.data), color=FORWARD, ha="center", va="bottom")
+    if node.name in now.grads:
+        some = "" if node.name in now.complete else " so far"
+        ax.text(x, y - 0.26, _signed(now.grads[node.name]) + some, color=BACKWARD, ha="center", va="top")
+
+
+def by_differences(function: Callable[..., Any], expression: Expression, inputs: Mapping[str, float]) -> Array | str:
+    """The gradient at `inputs` as the learner's `numerical_gradient` finds it, or a sentence about why it does not."""
+    names = list(inputs)
+
+    def f(theta: Array) -> float:
+        values = {name: Value(float(value), name) for name, value in zip(names, theta, strict=True)}
+        return expression.build(**values).data
+
+    theta = np.array([inputs[name] for name in names])
+    try:
+        with captured(), np.errstate(all="ignore"):
+            found = np.asarray(function(f, theta), dtype=np.float64)
+    except NotImplementedError:
+        return NOT_WRITTEN
+    except Exception as error:  # noqa: BLE001 - whatever a learner's code raises becomes a sentence
+        return f"Your numerical_gradient stopped with {type(error).__name__}: {error}. Its check, below, helps you on."
+    if found.shape != theta.shape:
+        return (
+            f"Your numerical_gradient returned shape {found.shape}; it should be {theta.shape}. See its check, below."
+        )
+    return found
+
+
+NOT_WRITTEN = (
+    "Once you have written numerical_gradient (in Build, below), come back and move something: your differences then "
+    "stand beside every gradient."
+)
+
+
+class GraphStepper(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
+    """Step through a graph, move its inputs, and see values and gradients.
+
+    Args:
+        namespace: where the learner's `numerical_gradient` is looked up, at every move; in a notebook `globals()`.
+
+    Attributes:
+        graph, step: the dropdown and the slider.
+        sliders: name -> the slider of that input, for the graph that is shown.
+        image, told, table: what the widget shows: the picture, the step in words, the gradients.
+    """
+
+    def __init__(self, namespace: Mapping[str, Any] | None = None) -> None:
+        self._namespace: Mapping[str, Any] = {} if namespace is None else namespace
+        wide = {"description_width": "5em"}
+        self.graph = widgets.Dropdown(options=list(EXPRESSIONS), description="graph", style=wide)
+        self.step = widgets.IntSlider(description="step", style=wide, layout={"width": "26em"})
+        self.back = widgets.Button(description="Back", tooltip="One step back")
+        self.next = widgets.Button(description="Forward", tooltip="One step on")
+        self.image, self.told, self.table = widgets.HTML(), widgets.HTML(), widgets.HTML()
+        self.sliders: dict[str, widgets.FloatSlider] = {}
+        self._inputs = widgets.GridBox(layout={"grid_template_columns": "repeat(2, minmax(16em, 26em))"})
+        moves = widgets.HBox([self.step, self.back, self.next])
+        super().__init__([self.graph, self._inputs, moves, self.image, self.told, self.table])
+        self._choose()
+        self.graph.observe(lambda _: self._choose(), names="value")
+        self.step.observe(lambda _: self._show(), names="value")
+        self.back.on_click(lambda _: self._move(-1))
+        self.next.on_click(lambda _: self._move(1))
+
+    @property
+    def expression(self) -> Expression:
+        """The computation that is shown."""
+        return EXPRESSIONS[self.graph.value]
+
+    @property
+    def inputs(self) -> dict[str, float]:
+        """The inputs as the sliders stand."""
+        return {name: float(slider.value) for name, slider in self.sliders.items()}
+
+    def _choose(self) -> None:
+        """Show the chosen graph at its own start."""
+        self.sliders = {
+            name: widgets.FloatSlider(
+                value=value, min=-3, max=3, step=0.1, description=name, style={"description_width": "5em"}
+            )
+            for name, value in self.expression.inputs.items()
+        }
+        for slider in self.sliders.values():
+            slider.observe(lambda _: self._show(), names="value")
+        self._inputs.children = tuple(self.sliders.values())
+        self.step.max = step_count(self.expression)
+        self.step.value = 0
+        self._show()
+
+    def _move(self, by: int) -> None:
+        self.step.value = min(max(self.step.value + by, 0), self.step.max)
+
+    def _show(self) -> None:
+        now = moment(self.expression, self.inputs, self.step.value)
+        alt = _alt(self.expression, now, self.step.value, self.step.max)
+        self.image.value = figures.image_html(draw(self.expression, now), alt)
+        self.told.value = f'<p role="status" style="max-width: 46em">{escape(now.sentence)}</p>'
+        self.table.value = self._gradients(now)
+
+    def _gradients(self, now: Moment) -> str:
+        """The gradients of the inputs that are complete, beside the learner's own differences."""
+        done = [name for name in self.sliders if name in now.complete]
+        if not done:
+            return ""
+        function = self._namespace.get("numerical_gradient")
+        found = by_differences(function, self.expression, self.inputs) if callable(function) else NOT_WRITTEN
+        lines = []
+        for place, name in enumerate(self.sliders):
+            if name in done:
+                said = f"dL/d{name}: by backpropagation {_signed(now.grads[name])}"
+                if not isinstance(found, str):
+                    said += f", yours by differences: {_signed(round(float(found[place]), 6))} "
+                    near = abs(found[place] - now.grads[name]) <= CLOSE * max(1.0, abs(now.grads[name]))
+                    said += "(they agree)" if near else "(they differ)"
+                lines.append(f"<li>{escape(said)}</li>")
+        note = f"<p>{escape(found)}</p>" if isinstance(found, str) else ""
+        return f'<ul style="max-width: 46em">{"".join(lines)}</ul>{note}'
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        """Beside the live view a picture and a fixed text, for where no kernel runs."""
+        bundle = super()._repr_mimebundle_(**kwargs)
+        data = bundle[0] if isinstance(bundle, tuple) else bundle
+        expression = EXPRESSIONS["one neuron"]
+        last = step_count(expression)
+        now = moment(expression, expression.inputs, last)
+        alt = _alt(expression, now, last, last)
+        png = io.BytesIO()
+        draw(expression, now).savefig(png, format="png", dpi=figures.SCREEN_DPI, metadata={"Software": None})
+        picture = base64.b64encode(png.getvalue()).decode("ascii")
+        return {**data, "text/plain": f"A graph to step through. {alt}", "image/png": picture}, {
+            "image/png": {"alt": alt}
+        }
+
+
+def _alt(expression: Expression, now: Moment, step: int, last: int) -> str:
+    values = ", ".join(f"{node.name} = {_signed(node.data)}" for node in now.nodes if node.name in now.known)
+    text = f"The graph of {expression.formula}, step {step} of {last}. Values: {values}."
+    if now.grads:
+        text += f" Gradients: {', '.join(f'{name} {_signed(grad)}' for name, grad in now.grads.items())}."
+    return text
