@@ -1,11 +1,9 @@
 """Settings for nbgrader, which reads this file when started in this folder."""
 
-from traitlets.config import get_config
-
 from autograder.tools import put_scripts_on_path
 
 put_scripts_on_path()
-c = get_config()  # type: ignore[no-untyped-call]
+c = get_config()  # noqa: F821 - nbgrader gives it to this file
 
 # The course folder. `python -m autograder build` writes solutions/ and lessons/ from the text in solutions/*.md;
 # the folders after them hold a class's work and are never committed.
@@ -15,3 +13,13 @@ c.CourseDirectory.release_directory = "lessons"
 c.CourseDirectory.submitted_directory = "submitted"
 c.CourseDirectory.autograded_directory = "autograded"
 c.CourseDirectory.feedback_directory = "feedback"
+
+# Grading: the line of autograder/ in nbgrader's own steps. docs/grading.md says what each does.
+c.Autograde.exporter_class = "autograder.nbgrader_plugins.LineExporter"
+c.Autograde.sanitize_preprocessors = ["autograder.nbgrader_plugins.Assemble"]
+c.Autograde.autograde_preprocessors = [
+    "autograder.nbgrader_plugins.RunAndJudge",
+    "nbgrader.preprocessors.SaveAutoGrades",
+    "autograder.nbgrader_plugins.RecordBonus",
+    "nbgrader.preprocessors.AssignLatePenalties",
+]

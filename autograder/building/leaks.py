@@ -62,12 +62,12 @@ def statements(region: str) -> list[str]:
     """
     body = textwrap.indent(textwrap.dedent(region).strip("\n"), "    ")
     try:
-        tree = ast.parse(f"def _():\n{body}\n")
+        function = ast.parse(f"def _():\n{body}\n    pass\n").body[0]
     except SyntaxError as error:
         raise ValueError(f"a solution that is not Python: {error.msg} in its line {(error.lineno or 1) - 1}") from error
     found = []
-    for node in ast.walk(tree.body[0]):
-        if isinstance(node, ast.stmt) and node is not tree.body[0]:
+    for node in ast.walk(function):
+        if isinstance(node, ast.stmt) and node is not function:
             text = ast.unparse(node)
             if len(" ".join(text.split())) >= LONG:
                 found.append(text)

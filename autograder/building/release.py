@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import tempfile
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
+from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
@@ -36,6 +38,7 @@ def released(source: Source, root: Path) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         course = Path(folder).resolve()
         write_notebook(source.notebook, course / "solutions" / source.name / f"{source.name}.ipynb")
+        (course / "gradebook.db").write_bytes(_empty_gradebook())
         config = Config()
         if (root / CONFIG_FILE).exists():
             config.merge(PyFileConfigLoader(CONFIG_FILE, path=str(root)).load_config())
@@ -53,6 +56,16 @@ def released(source: Source, root: Path) -> bytes:
         if files != [expected]:
             raise BuildError([Problem(f"solutions/{source.path.name}", f"nbgrader released {files}, not one notebook")])
         return expected.read_bytes().replace(b"\r\n", b"\n")
+
+
+@functools.cache
+def _empty_gradebook() -> bytes:
+    """nbgrader takes seconds to make one, so each process makes it once."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder).resolve() / "gradebook.db"
+        with Gradebook(f"sqlite:///{path}"):
+            pass
+        return path.read_bytes()
 
 
 def read_notebook(content: bytes) -> NotebookNode:

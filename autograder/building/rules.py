@@ -119,7 +119,7 @@ def _answer(cell: NotebookNode, points: Mapping[str, int]) -> Iterator[str]:
             statements(region)
         except ValueError as error:
             yield str(error)
-        if not region.strip():
+        if all(not line.strip() or line.lstrip().startswith("#") for line in region.split("\n")):
             yield "the solution is empty"
     try:
         tree = ast.parse(cell.source)

@@ -137,6 +137,8 @@ def _parse(text: str) -> NotebookNode:
         notebook: NotebookNode = jupytext.reads(text, fmt=FORMAT)
     except MystMetadataParsingError as error:
         raise ValueError(str(error)) from error
+    except nbformat.ValidationError as error:
+        raise ValueError(error.message) from error
     return notebook
 
 
