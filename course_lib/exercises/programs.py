@@ -197,7 +197,7 @@ def decode_case(data: Any) -> Case:
             for kind, target, arguments, of in data["steps"]
         )
         return Case(steps, tuple(data["answer"]), data["label"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError) as error:
         raise BadEncoding("not a case") from error
 
 
