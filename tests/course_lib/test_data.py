@@ -58,6 +58,8 @@ def test_splits_have_their_sizes_and_share_no_image(name, dtype):
         assert set(y) == set(range(10))
         seen += rows
     assert len(set(seen)) == len(seen) == sum(SIZES[name])
+    sizes = "1,000 to train, {1} to validate, {2} to test".format(*SIZES[name])
+    assert repr(split) == f"Split {name!r}: {sizes}"
 
 
 def test_splits_are_the_same_every_day():

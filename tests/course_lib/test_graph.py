@@ -21,6 +21,7 @@ def sample(x, y):
         + (x - 1).relu() * y**-1.5
         + 1 / x
         + (1 + x) ** 0
+        + (4 + y)
     )
 
 
@@ -34,6 +35,7 @@ def plain(x: float, y: float) -> float:
         + max(x - 1, 0) * y**-1.5
         + 1 / x
         + 1
+        + (4 + y)
     )
 
 

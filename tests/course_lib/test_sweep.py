@@ -101,6 +101,14 @@ def test_a_run_that_explodes_has_infinite_loss_and_harms_no_other():
     assert "best rate 0.1" in repr(result)
 
 
+def test_repr_names_the_best_rate_and_its_test_accuracy():
+    (X, y), test = moons(), moons(1)
+    result = sweep([2, 2], X, y, SGD, LRS, SEEDS, epochs=3, batch_size=16, X_test=test[0], y_test=test[1])
+    best = result.train_loss.mean(axis=1).argmin()
+    assert f"best rate {LRS[best]:g}" in repr(result)
+    assert f"test accuracy {result.test_accuracy[best].mean():.1%}" in repr(result)
+
+
 def test_the_same_call_gives_the_same_bits_and_leaves_its_inputs():
     X, y = moons()
     kept = X.copy(), y.copy()
@@ -153,5 +161,7 @@ def test_what_does_not_fit_is_refused(change, message):
 
 def test_results_of_a_test_that_was_not_made_are_refused():
     result = sweep([2, 2], *moons(), SGD, LRS, SEEDS, epochs=1, batch_size=16)
-    with pytest.raises(ValueError, match="give sweep X_test and y_test"):
-        _ = result.test_accuracy
+    for name in ("test_accuracy", "test_loss"):
+        with pytest.raises(ValueError, match="give sweep X_test and y_test"):
+            getattr(result, name)
+    assert "test accuracy" not in repr(result)
