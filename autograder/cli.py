@@ -12,6 +12,8 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from autograder import commands
+
 app = typer.Typer(
     help="Build the lessons, grade what learners hand in, and see how the class did.",
     epilog="Start with `python -m autograder COMMAND --help`: each command says what it reads and what it writes.",
@@ -81,3 +83,6 @@ def build(
         ran = "ran its solution" if built.executed else "its solution is that of the last run"
         wrote = "student notebook written" if built.changed else "student notebook unchanged"
         console.print(f"[green]{built.lesson}[/]: {ran}, {wrote}")
+
+
+commands.register(app)

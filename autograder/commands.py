@@ -1,0 +1,221 @@
+"""The instructor's commands of `python -m autograder`: grade, report, demo.
+
+They import what they need when they run, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import webbrowser
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from autograder.class_grading import ClassGrading
+
+console = Console()
+errors = Console(stderr=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    app.command(epilog=_EXIT_CODES)(grade)
+    app.command()(report)
+    app.command()(demo)
+
+
+_EXIT_CODES = (
+    "Exit codes: 0, every submission got its outcome (graded, timeout, crashed, malformed or missing); 1, the grader "
+    "failed on at least one, which is not recorded; 2, nothing was graded because of a wrong argument or setting; "
+    "130, stopped with Ctrl-C."
+)
+
+
+def grade(
+    lesson: Annotated[str, typer.Argument(metavar="LESSON", help="The lesson's folder: 04_adaptive_optimizers.")],
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the automatic grades there as JSON too.")
+    ] = None,
+    student: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="Only this student; may be given several times.")
+    ] = None,
+    timeout: Annotated[float, typer.Option(metavar="SECONDS", help="The most that one cell may take.")] = 10.0,
+    ungraded: Annotated[
+        bool, typer.Option("--ungraded", help="Leave out submissions that are graded already: go on after Ctrl-C.")
+    ] = False,
+    course: Annotated[Path, typer.Option(metavar="FOLDER", help="The course directory.", show_default="here")] = Path(),
+) -> None:
+    """Grade what a class handed in for one lesson.
+
+    Reads submitted/STUDENT/LESSON/LESSON.ipynb and writes autograded/STUDENT/LESSON/ and the
+    gradebook, one submission at a time; manual grades and comments stay. A submission that crashes, hangs or cannot
+    be read gets an outcome of its own and stops nobody else's. See the class with `python -m autograder report`.
+    """
+    from autograder.class_grading import ClassGrading, UnknownStudentError, write_json
+    from autograder.gradebook import Course, GradebookError
+    from autograder.lesson import UnknownLessonError
+    from autograder.sandbox import Limits
+    from autograder.sandbox.kernel import KernelSandbox
+    from autograder.tools import put_scripts_on_path
+
+    put_scripts_on_path()
+    try:
+        limits = Limits(cell=timeout)
+        run = ClassGrading(Course(course), lesson, KernelSandbox(), limits)
+        students = run.students(student or ())
+    except (UnknownLessonError, UnknownStudentError, GradebookError, ValueError) as error:
+        errors.print(f"[bold red]{escape(str(error))}[/]", soft_wrap=True)
+        raise typer.Exit(2) from None
+    if not students:
+        errors.print(f"Nobody has handed in {escape(lesson)}: there is no submitted/STUDENT/{escape(lesson)}/ here.")
+        raise typer.Exit(2)
+    entries: list[dict[str, Any]] = []
+    stopped = _grade_all(run, students, ungraded, entries)
+    if json_file is not None:
+        write_json(json_file, lesson, entries)
+    told = ", ".join(f"{count} {outcome}" for outcome, count in _outcomes(entries).items())
+    console.print(f"{len(entries)} of {len(students)} submissions of {escape(lesson)}: {told or 'none'}.")
+    if stopped:
+        command = f"python -m autograder grade {lesson} --ungraded"
+        console.print(f"Stopped. What is done is recorded; go on with: [bold]{escape(command)}[/]", soft_wrap=True)
+        raise typer.Exit(130)
+    if any(entry["outcome"] == "failed" for entry in entries):
+        raise typer.Exit(1)
+
+
+def _grade_all(run: ClassGrading, students: list[str], ungraded: bool, entries: list[dict[str, Any]]) -> bool:
+    """Grade one after the other into `entries`; True where Ctrl-C came first."""
+    with progress_bar() as bar:
+        task = bar.add_task(run.lesson.name, total=len(students), told="")
+        try:
+            for student in students:
+                entry = run.already_graded(student) if ungraded else None
+                if entry is None:
+                    entry = _grade_one(run, student, bar)
+                entries.append(entry)
+                told = ", ".join(f"{count} {outcome}" for outcome, count in _outcomes(entries).items())
+                bar.update(task, advance=1, told=told)
+        except KeyboardInterrupt:
+            return True
+    return False
+
+
+def _grade_one(run: ClassGrading, student: str, bar: Progress) -> dict[str, Any]:
+    try:
+        entry, notes = run.grade(student)
+    except Exception as error:  # noqa: BLE001  whatever is wrong with one submission, the others are graded
+        bar.console.print(
+            f"[bold red]{escape(student)}: the grader failed, nothing is recorded:[/] "
+            f"{type(error).__name__}: {escape(str(error)[:500])}"
+        )
+        return run.failed(student)
+    for note in notes:
+        bar.console.print(f"[yellow]{escape(student)}:[/] {escape(note)}", highlight=False)
+    return entry
+
+
+def progress_bar() -> Progress:
+    """A bar with what is done, the rate, the time left, and the outcomes so far."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        Task,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        """Seconds a submission."""
+
+        def render(self, task: Task) -> Text:
+            return Text(f"{1 / task.speed:.1f} s each" if task.speed else "")
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        Rate(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[told]}"),
+        console=console,
+    )
+
+
+def _outcomes(entries: list[dict[str, Any]]) -> Counter[str]:
+    return Counter(str(entry["outcome"]) for entry in entries)
+
+
+def report(
+    lessons: Annotated[
+        list[str] | None, typer.Argument(metavar="[LESSON]...", help="Lessons; all that were graded if none.")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the page there.")] = None,
+    open_: Annotated[bool, typer.Option("--open", help="Write the page and open it in the browser.")] = False,
+    course: Annotated[Path, typer.Option(metavar="FOLDER", help="The course directory.", show_default="here")] = Path(),
+) -> None:
+    """Show what the class did: marks, outcomes, and which mistakes how many students made.
+
+    Reads what `grade` or `nbgrader autograde` wrote into autograded/. Prints tables; with --html or --open it
+    also writes one page without scripts that needs no other file (report.html where --html names none).
+    """
+    from autograder.gradebook import Course, write_atomically
+    from autograder.lesson import UnknownLessonError
+    from autograder.report import graded_lessons, page, print_summary, summarise
+
+    place = Course(course)
+    names = lessons or graded_lessons(place)
+    try:
+        summaries = [summary for name in names if (summary := summarise(place, name)).entries]
+    except UnknownLessonError as error:
+        errors.print(f"[bold red]{escape(str(error))}[/]", soft_wrap=True)
+        raise typer.Exit(2) from None
+    for missing in sorted(set(names) - {summary.lesson for summary in summaries}):
+        errors.print(
+            f"Nothing of {escape(missing)} is graded here; `python -m autograder grade {escape(missing)}` does it."
+        )
+    if not summaries:
+        if not names:
+            errors.print("Nothing is graded here yet; `python -m autograder grade LESSON` does it.")
+        raise typer.Exit(2)
+    for summary in summaries:
+        print_summary(summary, console)
+    if html is not None or open_:
+        path = html or course / "report.html"
+        write_atomically(path, page(summaries))
+        console.print(f"The page is {escape(str(path))}", soft_wrap=True)
+        if open_:
+            webbrowser.open(path.resolve().as_uri())
+
+
+def demo(
+    directory: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="Where the demo's course goes; an earlier demo there is replaced.")
+    ] = Path("demo"),
+    root: Annotated[Path, typer.Option(help="The project's folder.", show_default="here")] = Path(),
+) -> None:
+    """Do the whole job on a sample class: build, hand in, grade, give feedback, report.
+
+    Takes the submissions of sample_class/, grades them with `nbgrader autograde`, makes the feedback pages
+    and the class report, and compares every grade with the one written beside it by hand. Ends with exit code 1 when
+    one differs. Takes about two minutes.
+    """
+    from autograder.demo import DemoError, run_demo
+    from autograder.tools import put_scripts_on_path
+
+    put_scripts_on_path()
+    try:
+        agreed = run_demo(root.resolve(), directory, console)
+    except DemoError as error:
+        errors.print(f"[bold red]{escape(str(error))}[/]", soft_wrap=True)
+        raise typer.Exit(2) from None
+    if not agreed:
+        raise typer.Exit(1)

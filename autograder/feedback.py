@@ -1,0 +1,155 @@
+"""Feedback: the verdicts written into the graded notebook, and everything a submission displayed made harmless."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+from urllib.parse import quote
+
+import nbformat
+import nh3
+from nbformat import NotebookNode
+
+from autograder.assemble import PlannedCell
+from autograder.lesson import is_answer, is_check
+from autograder.sandbox import Run
+from course_lib.exercises.grading import ExerciseResult
+from course_lib.exercises.rendering import to_html
+
+MAX_TEXT = 100_000
+MAX_IMAGE = 1_000_000
+MAX_OUTPUTS = 100
+_IMAGES = ("image/png", "image/jpeg")
+# A link or a remote image would let a page call home, or a grader click into something else: pictures come inline.
+_TAGS = nh3.ALLOWED_TAGS - {"a", "area", "map"}
+_ATTRIBUTES = {**nh3.ALLOWED_ATTRIBUTES, "img": {"src", "alt", "width", "height"}}
+_INLINE = re.compile(r"data:image/(png|jpeg);base64,[A-Za-z0-9+/=\s]+")
+# MathJax commands that make links or carry attributes into the page.
+_TEX = re.compile(r"\\(href|url|class|cssId|style|require|unicode|let|def|newcommand|renewcommand)\b")
+
+
+def write_feedback(
+    notebook: NotebookNode, plan: Sequence[PlannedCell], run: Run | None, results: Sequence[ExerciseResult]
+) -> None:
+    """Put outputs and verdicts into an assembled notebook, in place.
+
+    Each check cell's result is, as plain text, the bare points that nbgrader reads (0 for a bonus), and as HTML the
+    verdict with the place in the lesson to look at; it holds neither hidden inputs nor expected values.
+    """
+    count = 0
+    for cell in plan:
+        target = notebook.cells[cell.index]
+        done = run.cells.get(cell.index) if run is not None else None
+        if cell.role == "check" or done is None or done.state == "not run":
+            continue
+        count += 1
+        target.execution_count = count
+        target.outputs = [kept for output in done.outputs[:MAX_OUTPUTS] if (kept := sanitized(output)) is not None]
+    by_check = {f"check_{result.exercise.name}": result for result in results}
+    for index, target in enumerate(notebook.cells):
+        if is_check(target):
+            count += 1
+            target.execution_count = count
+            target.outputs = [_verdict(by_check[target.metadata.nbgrader.grade_id], count, _heading(notebook, index))]
+        elif target.cell_type == "markdown" and is_answer(target):
+            target.source = sanitized_markdown(target.source)
+
+
+def sanitized(output: NotebookNode) -> NotebookNode | None:
+    """A harmless copy of an output that submitted code produced; None where nothing is left of it."""
+    kind = output.get("output_type")
+    if kind == "stream":
+        # Learners' cells may write to stderr (a warning is no mistake); nbgrader reads only the check cells.
+        name = "stderr" if output.get("name") == "stderr" else "stdout"
+        return _output("stream", name=name, text=_text(output.get("text")))
+    if kind == "error":
+        lines = output.get("traceback")
+        shown = [_text(line) for line in lines[-50:]] if isinstance(lines, list) else []
+        ename, evalue = _text(output.get("ename"))[:200], _text(output.get("evalue"))[:2_000]
+        return _output("error", ename=ename, evalue=evalue, traceback=shown)
+    if kind not in ("display_data", "execute_result") or not isinstance(output.get("data"), dict):
+        return None
+    data = {mime: kept for mime, content in output["data"].items() if (kept := _harmless(mime, content)) is not None}
+    return _output("display_data", data=data) if data else None
+
+
+def sanitized_markdown(text: str) -> str:
+    """A written answer as Markdown without HTML, remote pictures, and TeX commands that make links.
+
+    HTML shows as it was typed: a cleaner that drops it would take `rate<best` for the beginning of a tag and
+    swallow the rest of an honest sentence.
+    """
+    shown = re.sub(r"<(?=[A-Za-z/!?])", "&lt;", text[:MAX_TEXT])
+    shown = re.sub(r"&(?=#)", "&amp;", shown)  # a numbered entity could hide a backslash from the next line
+    return _TEX.sub(r"\1", shown).replace("![", "[")
+
+
+def _clean(html: str) -> str:
+    """HTML without scripts, styles, links, and pictures from elsewhere."""
+    cleaned = nh3.clean(
+        html, tags=_TAGS, attributes=_ATTRIBUTES, attribute_filter=_only_inline, url_schemes={"data"}, link_rel=None
+    )
+    return _TEX.sub(r"\1", cleaned)
+
+
+def _only_inline(tag: str, attribute: str, value: str) -> str | None:
+    if attribute in ("src", "href", "cite") and not (tag == "img" and _INLINE.fullmatch(value)):
+        return None
+    return value
+
+
+def _harmless(mime: str, content: Any) -> str | None:
+    if mime == "text/plain":
+        return _text(content)
+    if mime == "text/html":
+        return _clean(_text(content, MAX_IMAGE))
+    if mime in _IMAGES:
+        written = "".join(_text(content, MAX_IMAGE + 1).split())
+        try:
+            base64.b64decode(written, validate=True)
+        except (ValueError, binascii.Error):
+            return None
+        return written if len(written) <= MAX_IMAGE else None
+    return None
+
+
+def _text(value: Any, most: int = MAX_TEXT) -> str:
+    if isinstance(value, list):
+        value = "".join(part for part in value if isinstance(part, str))
+    return value[:most].encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else ""
+
+
+def _verdict(result: ExerciseResult, count: int, heading: str) -> NotebookNode:
+    points = 0 if result.exercise.stretch else result.points
+    html = to_html(result, reveal=False)
+    if result.outcome != "right" and heading:
+        html = html.removesuffix("</div>") + f"<p>Where to look in the lesson: {_link(heading)}.</p></div>"
+    data = {"text/plain": str(points), "text/html": html}
+    return _output("execute_result", data=data, execution_count=count)
+
+
+def _output(kind: str, **content: Any) -> NotebookNode:
+    output: NotebookNode = nbformat.v4.new_output(kind, **content)
+    return output
+
+
+def _heading(notebook: NotebookNode, index: int) -> str:
+    """The last heading of the lesson above a cell, without its marks."""
+    for cell in reversed(notebook.cells[:index]):
+        if cell.cell_type == "markdown" and not is_answer(cell):
+            found = re.findall(r"^#{1,6} +(.+?) *#*$", cell.source, flags=re.MULTILINE)
+            if found:
+                return str(found[-1])
+    return ""
+
+
+def _link(heading: str) -> str:
+    """A link to a heading as nbconvert and JupyterLab name it; plain text for one with marks in it."""
+    if re.search(r"[`*_$\[\]<>\\]", heading):
+        return escape(re.sub(r"[`*$]", "", heading))
+    target = quote(heading.replace(" ", "-"), safe="?/:@!$&'()*+,;=")
+    return f'<a href="#{escape(target)}">{escape(heading)}</a>'

@@ -1,0 +1,213 @@
+"""Gradebook: the one writer to nbgrader's gradebook, and the secret seeds beside it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import secrets
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.apps import NbGraderAPI
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.preprocessors import AssignLatePenalties, SaveAutoGrades
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SAWarning
+from traitlets.config import Config
+from traitlets.config.loader import PyFileConfigLoader
+
+from autograder.assemble import KEY
+
+CONFIG_FILE = "nbgrader_config.py"
+
+
+class GradebookError(RuntimeError):
+    """Something between us and the gradebook that the instructor can mend; the message says how."""
+
+
+class Course:
+    """A course directory as nbgrader knows it.
+
+    Attributes:
+        root: the folder.
+        config: nbgrader's settings, from nbgrader_config.py where there is one.
+        directory: nbgrader's own view of the folder.
+    """
+
+    def __init__(self, root: Path, config: Config | None = None) -> None:
+        self.root = root.resolve()
+        self.config = config if config is not None else load_config(self.root)
+        self.config.CourseDirectory.root = str(self.root)
+        self.directory = CourseDirectory(config=self.config)
+
+    @property
+    def db_url(self) -> str:
+        """Where the gradebook is."""
+        return str(self.directory.db_url)
+
+    def folder(self, step: str, student: str, lesson: str) -> Path:
+        """The folder of a step ("submitted", "autograded", "feedback") for a student's lesson."""
+        directory = getattr(self.directory, f"{step}_directory")
+        return Path(self.directory.format_path(directory, student, lesson))
+
+    def students(self, step: str, lesson: str) -> list[str]:
+        """Who has a folder for the lesson in a step, in alphabetical order."""
+        base = self.root / getattr(self.directory, f"{step}_directory")
+        return sorted(
+            path.name for path in base.glob("*") if (path / lesson).is_dir() and not path.name.startswith(".")
+        )
+
+    def api(self) -> NbGraderAPI:
+        """nbgrader's commands for this course."""
+        return NbGraderAPI(self.directory, config=self.config)
+
+
+def load_config(root: Path) -> Config:
+    """nbgrader's settings in `root`; none where there is no nbgrader_config.py."""
+    config = Config()
+    if (root / CONFIG_FILE).exists():
+        config.merge(PyFileConfigLoader(CONFIG_FILE, path=str(root)).load_config())
+    return config
+
+
+def seed_path(db_url: str, root: Path, lesson: str) -> Path:
+    """Where the lesson's secret seed is kept: beside the gradebook, or in the course where that is on a server."""
+    url = make_url(db_url)
+    folder = root
+    if url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:"):
+        folder = (root / str(url.database)).parent
+    return folder / f"{lesson}.secret"
+
+
+def secret_seed(path: Path) -> int:
+    """The seed kept at `path`, drawn at the first call; only its owner can read the file.
+
+    Raises:
+        GradebookError: when the file holds anything but a seed.
+    """
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        pass
+    else:
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(f"{secrets.randbits(128)}\n")
+    text = path.read_text(encoding="utf-8", errors="replace").strip()
+    if not (text.isascii() and text.isdigit() and len(text) <= 50):
+        raise GradebookError(f"{path} holds no seed; delete it and grade the whole lesson again, with a new one.")
+    return int(text)
+
+
+def ensure_assignment(course: Course, lesson: str) -> None:
+    """Create the lesson in the gradebook where it is missing, through nbgrader's own `generate_assignment`.
+
+    The release that comes of it goes to a temporary folder: what students have stays as it is.
+
+    Raises:
+        GradebookError: when nbgrader refuses.
+    """
+    with Gradebook(course.db_url, course.directory.course_id) as gradebook:
+        try:
+            if gradebook.find_assignment(lesson).notebooks:
+                return
+        except MissingEntry:
+            pass
+    with tempfile.TemporaryDirectory() as folder:
+        config = Config(course.config)
+        config.CourseDirectory = Config(course.config.CourseDirectory)
+        config.CourseDirectory.release_directory = str(Path(folder).resolve())
+        with quiet():
+            done = NbGraderAPI(CourseDirectory(config=config), config=config).generate_assignment(lesson)
+    if not done["success"]:
+        said = done.get("error") or done.get("log") or "no reason given"
+        raise GradebookError(f"nbgrader cannot create the assignment {lesson}:\n{said}")
+
+
+def record(course: Course, student: str, lesson: str, notebook: NotebookNode, timestamp: str | None = None) -> None:
+    """Write the automatic grades of a graded notebook; manual scores and comments stay.
+
+    Args:
+        student: created in the gradebook where unknown.
+        timestamp: when it was handed in, as nbgrader's timestamp.txt says it; for late penalties.
+    """
+    with quiet(), Gradebook(course.db_url, course.directory.course_id) as gradebook:
+        gradebook.update_or_create_student(student)
+        when: dict[str, Any] = {"timestamp": timestamp} if timestamp else {}
+        gradebook.update_or_create_submission(lesson, student, **when)
+    resources = {
+        "nbgrader": {"student": student, "assignment": lesson, "notebook": lesson, "db_url": course.db_url},
+    }
+    with quiet():
+        SaveAutoGrades(config=course.config).preprocess(notebook, resources)
+        record_bonus(course.db_url, student, lesson, lesson, notebook)
+        AssignLatePenalties(config=course.config).preprocess(notebook, resources)
+
+
+def record_bonus(db_url: str, student: str, lesson: str, notebook_id: str, notebook: NotebookNode) -> None:
+    """Write the points of the bonus exercises as nbgrader's extra credit.
+
+    That field of a bonus exercise's check belongs to the autograder; a grader who disagrees changes its score.
+    """
+    known = notebook.metadata.get(KEY, {})
+    with Gradebook(db_url) as gradebook:
+        for exercise in known.get("exercises", []):
+            if exercise.get("bonus"):
+                grade = gradebook.find_grade(f"check_{exercise['id']}", notebook_id, lesson, student)
+                grade.extra_credit = float(exercise["points"])
+        gradebook.db.commit()
+
+
+def write_graded(course: Course, student: str, lesson: str, notebook: NotebookNode) -> Path:
+    """Write the graded notebook to autograded/, where nbgrader and formgrader look for it, at once or not at all."""
+    folder = course.folder("autograded", student, lesson)
+    path = folder / f"{lesson}.ipynb"
+    write_atomically(path, nbformat.writes(notebook, version=nbformat.NO_CONVERT) + "\n")
+    submitted = course.folder("submitted", student, lesson) / "timestamp.txt"
+    if submitted.is_file() and not submitted.is_symlink():
+        write_atomically(folder / "timestamp.txt", submitted.read_text(encoding="utf-8", errors="replace")[:200])
+    return path
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file so that whoever reads sees the old one or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        Path(part).chmod(0o644)
+        Path(part).replace(path)
+    except BaseException:
+        Path(part).unlink(missing_ok=True)
+        raise
+
+
+def graded_entry(path: Path) -> Mapping[str, Any] | None:
+    """What the grading line wrote into an autograded notebook; None for a notebook that it did not grade."""
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))["metadata"][KEY]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return known if isinstance(known, dict) and "exercises" in known else None
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without nbgrader's log and warnings on the terminal; what goes wrong still comes as an exception."""
+    log = logging.getLogger("traitlets")
+    before = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SAWarning)  # nbgrader's own queries
+            yield
+    finally:
+        log.setLevel(before)

@@ -1,0 +1,138 @@
+"""The grading line for one submission: intake, assemble, run, judge, feedback. No database, no files, no globals."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from nbformat import NotebookNode
+
+from autograder import judge as judging
+from autograder.assemble import KEY, assemble, plan
+from autograder.feedback import write_feedback
+from autograder.intake import Submission, from_bytes
+from autograder.judge import Verdict
+from autograder.lesson import LessonSource
+from autograder.sandbox import Limits, Request, Sandbox
+from course_lib.exercises.grading import ExerciseResult
+
+OUTCOMES = {
+    "graded": "every cell ended by itself; the points say the rest",
+    "timeout": "a cell did not end within its time; the other exercises were graded",
+    "crashed": "a cell ended the interpreter; the other exercises were graded",
+    "malformed": "the file could not be read as a notebook; no points",
+    "missing": "there is no notebook; no points",
+    "failed": "the grader itself failed; nothing was recorded, grade this one again",
+}
+"""Every outcome that a submission can end in, and what it means."""
+
+
+@dataclass(frozen=True)
+class GradedSubmission:
+    """A submission with its grades.
+
+    Attributes:
+        lesson: the lesson's name.
+        outcome: one of :data:`OUTCOMES`.
+        exercises: the results in the order of the lesson.
+        notebook: the graded notebook: the instructor's, with answers, outputs and verdicts.
+        notes: for the grader.
+        max_score: what the core exercises are worth together.
+    """
+
+    lesson: str
+    outcome: str
+    exercises: tuple[ExerciseResult, ...]
+    notebook: NotebookNode
+    notes: tuple[str, ...] = ()
+    max_score: int = 0
+
+    @property
+    def score(self) -> int:
+        """All points given automatically, the bonus included."""
+        return sum(result.points for result in self.exercises)
+
+    @property
+    def bonus(self) -> dict[str, int]:
+        """The points of the stretch exercises, by name."""
+        return {result.exercise.name: result.points for result in self.exercises if result.exercise.stretch}
+
+    def entry(self) -> dict[str, Any]:
+        """The submission as JSON-ready data, without the student."""
+        return {
+            "outcome": self.outcome,
+            "score": self.score,
+            "max_score": self.max_score,
+            "exercises": [_exercise_entry(result) for result in self.exercises],
+        }
+
+
+def grade_submission(
+    data: bytes | None, lesson: LessonSource, seed: int, sandbox: Sandbox, limits: Limits | None = None
+) -> GradedSubmission:
+    """Grade the bytes of a notebook; None means that nothing was handed in.
+
+    Raises:
+        SandboxError: when the sandbox itself does not work; never for what a submission holds or does.
+    """
+    return grade_intake(from_bytes(data), lesson, seed, sandbox, limits)
+
+
+def grade_intake(
+    submission: Submission, lesson: LessonSource, seed: int, sandbox: Sandbox, limits: Limits | None = None
+) -> GradedSubmission:
+    """Grade what intake read."""
+    return grade_assembled(assemble(lesson, submission), lesson, seed, sandbox, limits)
+
+
+def grade_assembled(
+    notebook: NotebookNode, lesson: LessonSource, seed: int, sandbox: Sandbox, limits: Limits | None = None
+) -> GradedSubmission:
+    """Run and judge an assembled notebook, and write the feedback into it."""
+    known = notebook.metadata[KEY]
+    planned = plan(notebook)
+    run = None
+    if known["intake"] != "read":
+        verdict = judging.unanswered(lesson, known["intake"], known["sentence"])
+    elif not any(_holds_work(notebook, lesson, cell.index) for cell in planned if cell.role in ("answer", "learner")):
+        verdict = judging.unanswered(lesson, "graded", "")
+    else:
+        cases = judging.draw(lesson, seed)
+        request = Request(planned, judging.encode(cases), lesson.withheld, limits or Limits())
+        run = sandbox.run(request)
+        verdict = judging.judge(lesson, planned, cases, run, request.run)
+    write_feedback(notebook, planned, run, verdict.exercises)
+    graded = _graded(notebook, lesson, verdict, tuple(known["notes"]))
+    notebook.metadata[KEY] = {
+        "lesson": lesson.name,
+        "seed": hashlib.sha256(str(seed).encode()).hexdigest()[:8],  # which seed it was, not the seed
+        "notes": list(graded.notes),
+        **graded.entry(),
+    }
+    return graded
+
+
+def _graded(notebook: NotebookNode, lesson: LessonSource, verdict: Verdict, notes: tuple[str, ...]) -> GradedSubmission:
+    return GradedSubmission(
+        lesson.name, verdict.outcome, verdict.exercises, notebook, (*notes, *verdict.notes), lesson.max_score
+    )
+
+
+def _holds_work(notebook: NotebookNode, lesson: LessonSource, index: int) -> bool:
+    """Whether a cell holds more than the released notebook does."""
+    stubs = {cell.id: cell.source for cell in lesson.notebook.cells}
+    cell = notebook.cells[index]
+    return bool(cell.source.strip()) and cell.source != stubs.get(cell.id)
+
+
+def _exercise_entry(result: ExerciseResult) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "id": result.exercise.name,
+        "points": result.points,
+        "max_points": result.exercise.points,
+        "outcome": result.outcome,
+        "misconception": result.misconception.name if result.misconception else None,
+        "message": result.message,
+    }
+    return {**entry, "bonus": True} if result.exercise.stretch else entry

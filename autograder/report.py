@@ -1,0 +1,186 @@
+"""The class report: who did what, and which mistakes how many students made; in the terminal and as one page."""
+
+from __future__ import annotations
+
+import html
+import io
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from autograder.class_grading import Entry, graded_entries
+from autograder.gradebook import Course
+from autograder.lesson import UnknownLessonError
+from course_lib import exercises, figures
+from course_lib.exercises.exercise import Exercise
+from course_lib.exercises.grading import OUTCOMES as EXERCISE_OUTCOMES
+
+_MARKS = {"right": "green", "partial": "yellow", "unanswered": "dim"}
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A recognised mistake and how many students made it."""
+
+    exercise: str
+    name: str
+    sentence: str
+    students: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a class did in one lesson.
+
+    Attributes:
+        lesson: its folder.
+        exercises: in the order of the notebook.
+        entries: one for each submission, as `pipeline` writes them, with the student.
+    """
+
+    lesson: str
+    exercises: tuple[Exercise, ...]
+    entries: tuple[Entry, ...]
+
+    @property
+    def max_score(self) -> int:
+        """What the core exercises are worth."""
+        return sum(exercise.core_points for exercise in self.exercises)
+
+    @property
+    def scores(self) -> list[int]:
+        """One a submission, in the order of the entries."""
+        return [entry["score"] for entry in self.entries]
+
+    def result(self, entry: Entry, exercise: Exercise) -> Mapping[str, Any] | None:
+        """How a submission did in an exercise."""
+        return next((found for found in entry["exercises"] if found["id"] == exercise.name), None)
+
+    def share(self, exercise: Exercise) -> float:
+        """The share of an exercise's points that the class earned, from 0 to 1."""
+        results = [self.result(entry, exercise) for entry in self.entries]
+        earned: int = sum(result["points"] for result in results if result)
+        return earned / (exercise.points * len(self.entries))
+
+    def mistakes(self) -> list[Mistake]:
+        """The recognised mistakes, the most frequent first."""
+        found = []
+        for exercise in self.exercises:
+            made = [r["misconception"] for entry in self.entries if (r := self.result(entry, exercise))]
+            for mistake in exercise.misconceptions:
+                count = made.count(mistake.name)
+                if count:
+                    found.append(Mistake(exercise.name, mistake.name, mistake.sentence, count))
+        return sorted(found, key=lambda mistake: -mistake.students)
+
+
+def graded_lessons(course: Course) -> list[str]:
+    """The lessons of which anything is graded, in the order of the course."""
+    return [lesson for lesson in exercises.LESSONS if course.students("autograded", lesson)]
+
+
+def summarise(course: Course, lesson: str) -> Summary:
+    """Read the graded notebooks of a lesson.
+
+    Raises:
+        UnknownLessonError: for a lesson that the course does not have.
+    """
+    if lesson not in exercises.LESSONS:
+        raise UnknownLessonError(f"There is no lesson {lesson!r}; the lessons are {', '.join(exercises.LESSONS)}.")
+    return Summary(lesson, exercises.of_lesson(lesson), tuple(graded_entries(course, lesson)))
+
+
+def print_summary(summary: Summary, console: Console) -> None:
+    """Print a table of students by exercises, and one of mistakes."""
+    table = Table(title=f"{summary.lesson}: {len(summary.entries)} submissions", title_justify="left")
+    table.add_column("student", no_wrap=True)
+    for exercise in summary.exercises:
+        bonus = " bonus" if exercise.stretch else ""
+        table.add_column(f"{exercise.name}\n{exercise.points}{bonus}", justify="right")
+    table.add_column(f"score\n{summary.max_score}", justify="right")
+    table.add_column("outcome")
+    for entry in summary.entries:
+        cells = [_cell(summary.result(entry, exercise)) for exercise in summary.exercises]
+        table.add_row(escape(str(entry["student"])), *cells, str(entry["score"]), str(entry["outcome"]))
+    shares = [f"{summary.share(exercise):.0%}" for exercise in summary.exercises]
+    mean = sum(summary.scores) / len(summary.scores)
+    table.add_section()
+    table.add_row("share of points", *shares, f"mean {mean:.1f}", "")
+    console.print(table)
+    mistakes = summary.mistakes()
+    if mistakes:
+        table = Table(title="Recognised mistakes", title_justify="left")
+        for head, justify in (("students", "right"), ("exercise", "left"), ("mistake", "left")):
+            table.add_column(head, justify=justify)  # type: ignore[arg-type]
+        for mistake in mistakes:
+            table.add_row(str(mistake.students), mistake.exercise, escape(mistake.sentence))
+        console.print(table)
+
+
+def page(summaries: Sequence[Summary]) -> str:
+    """One self-contained HTML page, without scripts."""
+    folder = Path(__file__).parent / "templates"
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(folder), autoescape=True, trim_blocks=True)
+    plots = {summary.lesson: plot(summary, number) for number, summary in enumerate(summaries)}
+    return environment.get_template("report.html.j2").render(
+        summaries=summaries, plots=plots, outcomes=EXERCISE_OUTCOMES
+    )
+
+
+def plot(summary: Summary, number: int = 0) -> str:
+    """Marks and shares of points as an SVG element that says in words what is to be seen.
+
+    Args:
+        summary: what to draw.
+        number: tells the ids of one plot on a page from those of another.
+    """
+    import matplotlib.pyplot as plt
+
+    scores, most = summary.scores, max([summary.max_score, *summary.scores])
+    shares = [summary.share(exercise) for exercise in summary.exercises]
+    with figures.style():
+        height = max(2.8, 0.42 * len(shares) + 1.1)
+        fig, (left, right) = plt.subplots(1, 2, figsize=(10, height))
+        left.hist(scores, bins=[edge - 0.5 for edge in range(most + 2)], color=figures.PALETTE["blue"], rwidth=0.9)
+        left.axvline(summary.max_score, color=figures.PALETTE["black"], linewidth=1, linestyle="--")
+        left.set(title="Marks", xlabel=f"points (dashed: {summary.max_score}, all of the core)", ylabel="students")
+        left.yaxis.get_major_locator().set_params(integer=True)
+        names = [f"{exercise.name}{' (bonus)' if exercise.stretch else ''}" for exercise in summary.exercises]
+        colours = [figures.PALETTE["sky" if exercise.stretch else "blue"] for exercise in summary.exercises]
+        right.barh(names, [100 * share for share in shares], color=colours)
+        right.invert_yaxis()
+        right.set(title="Points earned", xlabel="% of the exercise's points", xlim=(0, 100))
+        out = io.StringIO()
+        fig.savefig(out, format="svg", metadata={"Date": None})
+        figures.close(fig)
+    told = ", ".join(f"{name} {share:.0%}" for name, share in zip(names, shares, strict=True))
+    alt = (
+        f"Left, marks of {len(scores)} students in {summary.lesson}: from {min(scores)} to {max(scores)} points, "
+        f"{summary.max_score} for all of the core. Right, the share of points earned in each exercise: {told}."
+    )
+    return _inline(out.getvalue(), alt, f"plot{number}")
+
+
+def _inline(svg: str, alt: str, prefix: str) -> str:
+    """An SVG document as an element of a page: with a title, a label, and ids of its own."""
+    element = svg[svg.index("<svg") :]
+    element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
+    element = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}-", element)
+    words = html.escape(alt)
+    opening, rest = element.split(">", 1)
+    return f'{opening} role="img" aria-label="{words}"><title>{words}</title>{rest}'
+
+
+def _cell(result: Mapping[str, Any] | None) -> str:
+    if result is None:
+        return "-"
+    outcome = str(result["outcome"])
+    text = str(result["points"]) if outcome in ("right", "partial", "wrong") else f"{result['points']} {outcome}"
+    return f"[{_MARKS.get(outcome, 'red')}]{text}[/]"

@@ -1,0 +1,113 @@
+"""Where submitted code runs: what goes in, what comes out, and the limits. Nothing in here gives points.
+
+A back end takes a :class:`Request` and returns a :class:`Run`, whatever the code in it does. The answers come out as
+the raw bytes that the sandbox wrote; the judge decodes them.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from nbformat import NotebookNode
+
+from autograder.assemble import PlannedCell
+
+State = Literal["ok", "error", "timeout", "crashed", "flooded", "not run"]
+
+MAX_ANSWERS = 32_000_000
+"""The most bytes of answers that are read back."""
+
+
+class SandboxError(RuntimeError):
+    """The sandbox itself could not be set up; the submission is not to blame."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a submission may use.
+
+    Attributes:
+        cell: seconds for one cell.
+        total: seconds for all of them, starting the sandbox included.
+        memory: bytes of address space, where the system can limit it.
+        kept_output: bytes of output that are kept of a cell; the rest is dropped as it comes.
+        output: bytes of output after which a cell is stopped.
+        file: bytes that a file may grow to.
+    """
+
+    cell: float = 10.0
+    total: float = 120.0
+    memory: int = 4_000_000_000
+    kept_output: int = 400_000
+    output: int = 10_000_000
+    file: int = 100_000_000
+
+    def __post_init__(self) -> None:
+        for name in ("cell", "total", "memory", "kept_output", "output", "file"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"the limit {name} is {getattr(self, name)}; it must be more than 0")
+
+
+@dataclass(frozen=True)
+class Request:
+    """A submission to run.
+
+    Attributes:
+        cells: in the order in which they run.
+        cases: for each exercise its encoded cases by group: inputs only.
+        withheld: modules of course_lib that the sandbox must not hold.
+        limits: what it may use.
+        run: a fresh name that every answer of this run carries.
+    """
+
+    cells: Sequence[PlannedCell]
+    cases: Mapping[str, Mapping[str, Sequence[Any]]]
+    withheld: Sequence[str] = ()
+    limits: Limits = field(default_factory=Limits)
+    run: str = field(default_factory=lambda: secrets.token_hex(16))
+
+
+@dataclass(frozen=True)
+class CellRun:
+    """What happened to one cell.
+
+    Attributes:
+        state: "ok"; "error" (it raised); "timeout" (it was stopped at its limit); "crashed" (it ended the
+            interpreter); "flooded" (it was stopped because it wrote too much); "not run" (the time for the whole
+            notebook was over, or the exercise's answer cell had ended in one of these ways).
+        outputs: in the notebook format; from a stranger, not yet cleaned.
+        error: name and message of what it raised.
+    """
+
+    state: State
+    outputs: tuple[NotebookNode, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What came out.
+
+    Attributes:
+        cells: by their index in the notebook.
+        answers: the raw lines that were written, at most :data:`MAX_ANSWERS` bytes.
+        starts: how many interpreters it took; more than 1 after a crash.
+    """
+
+    cells: Mapping[int, CellRun]
+    answers: bytes
+    starts: int = 1
+
+
+class Sandbox(Protocol):
+    """A back end."""
+
+    def run(self, request: Request) -> Run:
+        """Run the cells; never raises for what submitted code does.
+
+        Raises:
+            SandboxError: when the sandbox itself does not work here.
+        """

@@ -1,0 +1,52 @@
+"""The guest: the copy of course_lib that the sandbox holds.
+
+It has no seed, no generator of cases, no expected value, no reference, no named mistake, and none of the modules
+that hold an equivalent of what the lesson asks. It is built, not patched while it runs.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import course_lib
+
+EXERCISE_MODULES = ("answers.py", "functions.py", "programs.py")
+"""All that a guest holds of course_lib.exercises."""
+
+_HERE = Path(__file__).parent
+_COURSE_LIB = Path(course_lib.__file__).parent
+# These stand on the exercises and are of no use without them.
+_LEFT_OUT = ("exercises", "check.py", "learner.py", "__pycache__", "py.typed")
+
+
+def build(folder: Path, withheld: Sequence[str] = ()) -> None:
+    """Write the guest into `folder`.
+
+    Args:
+        folder: a new place.
+        withheld: modules or packages of course_lib to leave out, without ".py": ("optimizers", "training").
+
+    Raises:
+        ValueError: when a withheld module does not exist: a misspelt name would let the reference through.
+    """
+    for name in withheld:
+        if not (_COURSE_LIB / f"{name}.py").is_file() and not (_COURSE_LIB / name).is_dir():
+            raise ValueError(
+                f"course_lib has no module {name!r} to withhold; look at WITHHELD of the lesson's exercises"
+            )
+    left_out = {*_LEFT_OUT, *withheld, *(f"{name}.py" for name in withheld)}
+
+    def ignore(place: str, names: list[str]) -> set[str]:
+        top = Path(place) == _COURSE_LIB
+        return {name for name in names if name == "__pycache__" or (top and name in left_out)}
+
+    package = folder / "course_lib"
+    shutil.copytree(_COURSE_LIB, package, ignore=ignore)
+    (package / "exercises").mkdir()
+    (package / "exercises" / "__init__.py").write_text('"""What goes in and out of a check."""\n', encoding="utf-8")
+    for name in EXERCISE_MODULES:
+        shutil.copyfile(_COURSE_LIB / "exercises" / name, package / "exercises" / name)
+    shutil.copyfile(_HERE / "guest_check.py", package / "check.py")
+    shutil.copyfile(_HERE / "guest_kernel.py", folder / "guest_kernel.py")
