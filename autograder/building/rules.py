@@ -68,6 +68,8 @@ def _of_cell(cell: NotebookNode, points: Mapping[str, int]) -> Iterator[str]:
             yield from _written_question(cell)
         return
     yield from _tags(cell)
+    if "NBVAL_" in cell.source:
+        yield f"nbval is told by the tag {VARIES_TAG!r}, with a reason, and not by a comment"
     if is_answer(cell):
         yield from _answer(cell, points)
         return

@@ -85,6 +85,7 @@ def test_the_tiny_lesson_breaks_no_rule(edited: Callable[..., Source]) -> None:
         ),
         ("  task: false\n---\ndef double", "  task: false\ntags: [use]\n---\ndef double", "need no room"),
         ("try:\n    shown", "### BEGIN SOLUTION\ntry:\n    shown", "outside of an answer cell"),
+        ("import time\n", "# NBVAL_SKIP\nimport time\n", "nbval is told by the tag"),
         # set-up
         (SETUP, "import os\nimport numpy as np\n\n\ndef check", "imports 'os'"),
         (SETUP, "from course_lib.optimizers import Adam\n\n\ndef check", "imports 'course_lib.optimizers'"),
