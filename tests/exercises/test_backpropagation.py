@@ -22,10 +22,13 @@ from course_lib.exercises.backpropagation import (
 from tests.exercises.exercise_checks import (
     GENERIC_STUBS,
     SEEDS,
+    Submission,
     assert_form,
+    assert_graded_by_hand,
     assert_rejected_by_name,
     assert_right,
     assert_stub_earns_nothing,
+    sample_submissions,
 )
 
 BY_NAME = {exercise.name: exercise for exercise in EXERCISES}
@@ -480,3 +483,9 @@ def test_withheld_modules_exist_and_hold_the_equivalents() -> None:
         text = path.read_text(encoding="utf-8")
         if any(f"def {name}(" in text for name in BY_NAME) or "def backward" in text:
             assert path.stem in WITHHELD, f"{path.stem} holds an equivalent of what lesson 01 asks"
+
+
+@pytest.mark.parametrize("submission", list(sample_submissions(LESSON)), ids=lambda submission: submission.student)
+def test_the_sample_class_gets_the_grades_written_by_hand(submission: Submission) -> None:
+    for seed in range(5):
+        assert_graded_by_hand(LESSON, submission, seed)

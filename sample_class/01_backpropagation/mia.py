@@ -1,0 +1,1 @@
+# Mia handed in the notebook as it came.
