@@ -147,14 +147,15 @@ def test_a_rule_of_your_own_will_do():
         ({"X": np.zeros(70)}, "sweep needs"),
         ({"X": np.zeros((0, 2)), "y": np.zeros(0, int)}, "sweep needs"),
         ({"y": np.zeros((3, 70), int)}, "sweep needs"),
-        ({"y": np.zeros(70)}, "whole numbers from 0 to 1"),
-        ({"y": np.full(70, 2)}, "whole numbers from 0 to 1"),
+        ({"y": np.zeros(70)}, "whole numbers from 0 to 4"),
+        ({"y": np.full(70, 5)}, "whole numbers from 0 to 4"),
+        ({"y": np.full(70, -1)}, "whole numbers from 0 to 4"),
         ({"lrs": [-1.0]}, "a learning rate is at least 0"),
     ],
 )
 def test_what_does_not_fit_is_refused(change, message):
     X, y = moons()
-    call = {"sizes": [2, 2], "X": X, "y": y, "optimizer": SGD, "lrs": LRS, "seeds": SEEDS, "epochs": 1, "batch_size": 8}
+    call = {"sizes": [2, 5], "X": X, "y": y, "optimizer": SGD, "lrs": LRS, "seeds": SEEDS, "epochs": 1, "batch_size": 8}
     with pytest.raises(ValueError, match=message):
         sweep(**call | change)
 
