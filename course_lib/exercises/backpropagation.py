@@ -294,7 +294,7 @@ NUMERICAL_GRADIENT = Exercise(
             Why is a fresh copy taken for each entry, and what would go wrong with one copy for all?
             """),
     ),
-    minutes=6,
+    minutes=5,
     difficulty=1,
     tolerance=Tolerance(float64=(1e-6, 1e-7), float32=(1e-3, 1e-3)),
 )
@@ -440,7 +440,7 @@ RELU_BACKWARD = Exercise(
             Why can the mask not be read off dout?
             """),
     ),
-    minutes=4,
+    minutes=3,
     difficulty=1,
 )
 
@@ -607,7 +607,7 @@ LINEAR_BACKWARD = Exercise(
             Why is db a sum here, although the loss is a mean?
             """),
     ),
-    minutes=8,
+    minutes=7,
     difficulty=2,
 )
 
@@ -837,7 +837,7 @@ SOFTMAX_CROSS_ENTROPY = Exercise(
             Why does every row of dlogits sum to 0?
             """),
     ),
-    minutes=6,
+    minutes=5,
     difficulty=2,
 )
 
@@ -1166,7 +1166,7 @@ MLP_GRADIENTS = Exercise(
             Why does the last z go into the loss without a ReLU?
             """),
     ),
-    minutes=12,
+    minutes=10,
     difficulty=3,
 )
 

@@ -54,3 +54,10 @@ def test_another_stand_in_may_be_given() -> None:
 def test_an_unknown_name_is_an_error() -> None:
     with pytest.raises(KeyError, match="relu_backward"):
         mine_or_course("relu_backwards", {})
+
+
+def test_a_right_but_slow_function_stands_aside(capsys: pytest.CaptureFixture[str]) -> None:
+    batch = (np.ones(3), np.ones(3))
+    assert mine_or_course("relu_backward", {"relu_backward": mine}, arguments=batch, seconds=60) is mine
+    assert mine_or_course("relu_backward", {"relu_backward": mine}, arguments=batch, seconds=0) is relu_backward
+    assert "Your relu_backward is right, but takes " in capsys.readouterr().out
