@@ -151,8 +151,8 @@ def _check(cell: NotebookNode, points: Mapping[str, int]) -> Iterator[str]:
 def _written_question(cell: NotebookNode) -> Iterator[str]:
     points = cell.metadata["nbgrader"].get("points")
     yield from _metadata(cell, grade=True, locked=False, solution=True, points=points)
-    if type(points) is not int or points < 1:
-        yield f"a written question is worth a whole number of points, at least 1; this one says {points!r}"
+    if type(points) is not int or points < 0:
+        yield f"a written question is worth a whole number of points, 0 or more; this one says {points!r}"
 
 
 def _metadata(cell: NotebookNode, **flags: object) -> Iterator[str]:

@@ -48,8 +48,8 @@ def test_the_tiny_lesson_breaks_no_rule(edited: Callable[..., Source]) -> None:
         ("grade_id: double", "grade_id: dubble", "the exercise 'double' has no answer cell"),
         ("grade_id: check_double", "grade_id: double_check", "'double_check' is no check of this lesson"),
         ("grade_id: check_double", "grade_id: check_tail", "share the grade_id 'check_tail'"),
-        ('"points": 2', '"points": 0', "at least 1"),
-        ('"points": 2, ', "", "at least 1"),
+        ('"points": 2', '"points": -1', "0 or more"),
+        ('"points": 2, ', "", "0 or more"),
         # checks
         ('check("double")', "check('double')", 'must be exactly check("double")'),
         ('check("double")', 'print(check("double"))', 'must be exactly check("double")'),
