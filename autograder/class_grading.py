@@ -11,6 +11,7 @@ from nbgrader.api import Gradebook, MissingEntry
 
 from autograder import gradebook
 from autograder.assemble import KEY
+from autograder.files import write_atomically
 from autograder.gradebook import Course
 from autograder.intake import from_path
 from autograder.lesson import LessonSource
@@ -118,7 +119,7 @@ def graded_entries(course: Course, lesson: str) -> Iterator[Entry]:
 def write_json(path: Path, lesson: str, entries: Sequence[Entry]) -> None:
     """Write the grades as JSON, at once or not at all."""
     content = {"lesson": lesson, "submissions": sorted(entries, key=lambda entry: str(entry["student"]))}
-    gradebook.write_atomically(path, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    write_atomically(path, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def _timestamp(folder: Path) -> str | None:

@@ -167,7 +167,8 @@ def report(
     Reads what `grade` or `nbgrader autograde` wrote into autograded/. Prints tables; with --html or --open it
     also writes one page without scripts that needs no other file (report.html where --html names none).
     """
-    from autograder.gradebook import Course, write_atomically
+    from autograder.files import write_atomically
+    from autograder.gradebook import Course
     from autograder.lesson import UnknownLessonError
     from autograder.report import graded_lessons, page, print_summary, summarise
 

@@ -18,7 +18,8 @@ from autograder.building import BuildError
 from autograder.building.release import write_notebook
 from autograder.building.source import read as read_source
 from autograder.class_grading import graded_entries
-from autograder.gradebook import CONFIG_FILE, Course, quiet, write_atomically
+from autograder.files import write_atomically
+from autograder.gradebook import CONFIG_FILE, Course, quiet
 from autograder.report import page, print_summary, summarise
 from autograder.sample_class import Sample
 

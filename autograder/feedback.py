@@ -78,13 +78,14 @@ def sanitized(output: NotebookNode) -> NotebookNode | None:
 
 
 def sanitized_markdown(text: str) -> str:
-    """A written answer as Markdown without HTML, remote pictures, and TeX commands that make links.
+    """A written answer as Markdown without HTML, links, remote pictures, and TeX commands that make links.
 
-    HTML shows as it was typed: a cleaner that drops it would take `rate<best` for the beginning of a tag and
-    swallow the rest of an honest sentence.
+    They show as they were typed. A cleaner that drops HTML would take `rate<best` for the beginning of a tag and
+    swallow the rest of an honest sentence; and nbconvert lets a Markdown link lead to `javascript:`.
     """
     shown = re.sub(r"<(?=[A-Za-z/!?])", "&lt;", text[:MAX_TEXT])
     shown = re.sub(r"&(?=#)", "&amp;", shown)  # a numbered entity could hide a backslash from the next line
+    shown = re.sub(r"\](?=[(:\[])", "] ", shown)
     return _TEX.sub(r"\1", shown).replace("![", "[")
 
 

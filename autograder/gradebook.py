@@ -25,6 +25,7 @@ from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
 from autograder.assemble import KEY
+from autograder.files import write_atomically
 
 CONFIG_FILE = "nbgrader_config.py"
 
@@ -174,20 +175,6 @@ def write_graded(course: Course, student: str, lesson: str, notebook: NotebookNo
     if submitted.is_file() and not submitted.is_symlink():
         write_atomically(folder / "timestamp.txt", submitted.read_text(encoding="utf-8", errors="replace")[:200])
     return path
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that whoever reads sees the old one or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        Path(part).chmod(0o644)
-        Path(part).replace(path)
-    except BaseException:
-        Path(part).unlink(missing_ok=True)
-        raise
 
 
 def graded_entry(path: Path) -> Mapping[str, Any] | None:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import stat
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import nbformat
+
+from autograder.files import read_plain
 
 MAX_BYTES = 20_000_000
 MAX_CELLS = 2_000
@@ -59,15 +59,11 @@ def from_path(path: Path) -> Submission:
     if any(place.is_symlink() for place in (path, path.parent, path.parent.parent)):
         return _malformed("it is a link to another place, which is refused; hand in the notebook itself")
     try:
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+        return from_bytes(read_plain(path, MAX_BYTES + 1))
     except FileNotFoundError:
         return from_bytes(None)
     except OSError as error:
-        return _malformed(f"it cannot be opened ({error.strerror})")
-    with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            return _malformed("it is not a file")
-        return from_bytes(file.read(MAX_BYTES + 1))
+        return _malformed(f"it cannot be read as a file ({error.strerror or 'not a plain file'})")
 
 
 def from_bytes(data: bytes | None) -> Submission:

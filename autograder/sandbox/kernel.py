@@ -11,7 +11,6 @@ import contextlib
 import json
 import os
 import shutil
-import stat
 import sys
 import tempfile
 import threading
@@ -29,6 +28,7 @@ from jupyter_client.manager import AsyncKernelManager
 from nbformat import NotebookNode
 
 from autograder.assemble import PlannedCell
+from autograder.files import read_plain
 from autograder.sandbox import MAX_ANSWERS, CellRun, Limits, Request, Run, SandboxError, State, guest
 
 START_SECONDS = 60.0
@@ -100,13 +100,10 @@ class _Place:
 
     def answers(self) -> bytes:
         """The lines that were written; nothing where the file is not a plain file any more."""
-        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
         try:
-            handle = os.open(self.folder / "exchange" / "answers.jsonl", flags)
+            return read_plain(self.folder / "exchange" / "answers.jsonl", MAX_ANSWERS)
         except OSError:
             return b""
-        with os.fdopen(handle, "rb") as file:
-            return file.read(MAX_ANSWERS) if stat.S_ISREG(os.fstat(handle).st_mode) else b""
 
     def end_processes(self) -> None:
         """End every process that this run started and that can be found: by its environment."""

@@ -1,101 +1,56 @@
-"""A small lesson, submissions of it, and a course to grade them in."""
+"""A course with the fixture lesson in it."""
 
 from __future__ import annotations
 
-import copy
-import importlib.util
-import sys
-from collections.abc import Callable, Mapping
+import shutil
+from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import nbformat
 import pytest
 from nbformat import NotebookNode
+from nbgrader.api import Gradebook
 
-from autograder.lesson import LessonSource
-from autograder.pipeline import GradedSubmission, grade_submission
-from autograder.sandbox import Limits
-from autograder.sandbox.kernel import KernelSandbox
+from autograder.gradebook import Course
 from course_lib import exercises
+from tests.grading import fixture_lesson
+from tests.grading.helpers import MODULE, as_bytes
 
-SEED = 20_261_122
-LIMITS = Limits(cell=2.0, total=40.0)
-Edit = Callable[[NotebookNode], None]
-
-
-def _load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("fixture_lesson", Path(__file__).with_name("fixture_lesson.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["fixture_lesson"] = module
-    spec.loader.exec_module(module)
-    return module
+HandIn = Callable[[str, NotebookNode | bytes], Path]
 
 
 @pytest.fixture(scope="session")
-def fixture_lesson() -> ModuleType:
-    """The lesson's module: exercises, right answers, the instructor's notebook."""
-    return _load()
+def empty_gradebook(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A gradebook with nothing in it; nbgrader takes seconds to make one."""
+    path = tmp_path_factory.mktemp("gradebook") / "gradebook.db"
+    with Gradebook(f"sqlite:///{path}"):
+        pass
+    return path
 
 
 @pytest.fixture
-def registered(fixture_lesson: ModuleType, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The fixture lesson among the course's lessons."""
-    monkeypatch.setattr(exercises, "LESSONS", {**exercises.LESSONS, fixture_lesson.NAME: "fixture_lesson"})
-    return fixture_lesson
+def course(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch, empty_gradebook: Path) -> Course:
+    """A course directory with the project's settings and the fixture lesson, nothing handed in."""
+    monkeypatch.setattr(exercises, "LESSONS", {**exercises.LESSONS, fixture_lesson.NAME: MODULE})
+    folder = tmp_path / "course"
+    path = folder / "solutions" / fixture_lesson.NAME / f"{fixture_lesson.NAME}.ipynb"
+    path.parent.mkdir(parents=True)
+    nbformat.write(fixture_lesson.solution(), path)
+    shutil.copy(root / "nbgrader_config.py", folder)
+    shutil.copy(empty_gradebook, folder)
+    with (folder / "nbgrader_config.py").open("a") as file:
+        file.write("c.RunAndJudge.cell_timeout = 2.0\n")
+    return Course(folder)
 
 
-@pytest.fixture(scope="session")
-def lesson(fixture_lesson: ModuleType) -> LessonSource:
-    """The lesson as the grading line sees it."""
-    module = fixture_lesson
-    return LessonSource.from_notebook(module.NAME, module.solution(), module.EXERCISES, module.WITHHELD)
+@pytest.fixture
+def hand_in(course: Course) -> HandIn:
+    """Hand in a notebook, or any bytes, for a student; returns the file."""
 
+    def write(student: str, notebook: NotebookNode | bytes) -> Path:
+        path = course.folder("submitted", student, fixture_lesson.NAME) / f"{fixture_lesson.NAME}.ipynb"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(notebook if isinstance(notebook, bytes) else as_bytes(notebook))
+        return path
 
-@pytest.fixture(scope="session")
-def submit(lesson: LessonSource) -> Callable[..., NotebookNode]:
-    """Make a submission: the released notebook with these answers, extra cells after others, and any other edit."""
-
-    def make(
-        answers: Mapping[str, str] | None = None, *, after: Mapping[str, str] | None = None, edit: Edit | None = None
-    ) -> NotebookNode:
-        notebook = copy.deepcopy(lesson.notebook)
-        for name, source in (answers or {}).items():
-            cell(notebook, name).source = source
-        for name, source in (after or {}).items():
-            place = notebook.cells.index(cell(notebook, name)) + 1
-            notebook.cells.insert(place, nbformat.v4.new_code_cell(source))
-        if edit is not None:
-            edit(notebook)
-        return notebook
-
-    return make
-
-
-@pytest.fixture(scope="session")
-def grade(lesson: LessonSource) -> Callable[..., GradedSubmission]:
-    """Grade a notebook (or bytes, or None) through the whole line, in a real kernel."""
-
-    def run(notebook: NotebookNode | bytes | None, limits: Limits = LIMITS, **changes: Any) -> GradedSubmission:
-        data = as_bytes(notebook) if isinstance(notebook, dict) else notebook
-        return grade_submission(data, changes.get("lesson", lesson), SEED, KernelSandbox(), limits)
-
-    return run
-
-
-def cell(notebook: NotebookNode, name: str) -> NotebookNode:
-    """The cell with this id."""
-    return next(cell for cell in notebook.cells if cell.id == name)
-
-
-def as_bytes(notebook: NotebookNode) -> bytes:
-    """The notebook as a file would hold it."""
-    return nbformat.writes(notebook, version=nbformat.NO_CONVERT).encode("utf-8")
-
-
-def points(graded: GradedSubmission) -> dict[str, tuple[int, str]]:
-    """Points and outcome by exercise."""
-    return {result.exercise.name: (result.points, result.outcome) for result in graded.exercises}
+    return write

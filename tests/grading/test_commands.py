@@ -1,0 +1,230 @@
+"""The commands as an instructor runs them, in a course with a class in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from nbgrader.api import Gradebook
+from typer.testing import CliRunner
+
+from autograder.class_grading import ClassGrading
+from autograder.cli import app
+from autograder.gradebook import Course
+from autograder.pipeline import OUTCOMES
+from course_lib.exercises.grading import OUTCOMES as EXERCISE_OUTCOMES
+from tests.grading.conftest import HandIn
+from tests.grading.fixture_lesson import NAME
+from tests.grading.helpers import MODULE, RIGHT, submission
+
+WRONG = {**RIGHT, "scale": "def scale(x, factor):\n    return x + factor"}
+LOOP = {**RIGHT, "centre": "def centre(x):\n    while True:\n        pass"}
+SCHEMA = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["lesson", "submissions"],
+    "properties": {
+        "lesson": {"type": "string"},
+        "submissions": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": ["student", "outcome", "score", "max_score", "exercises"],
+                "properties": {
+                    "student": {"type": "string"},
+                    "outcome": {"enum": list(OUTCOMES)},
+                    "score": {"type": "integer", "minimum": 0},
+                    "max_score": {"type": "integer", "minimum": 0},
+                    "exercises": {
+                        "type": "array",
+                        "items": {
+                            "type": "object",
+                            "additionalProperties": False,
+                            "required": ["id", "points", "max_points", "outcome", "misconception", "message"],
+                            "properties": {
+                                "id": {"type": "string"},
+                                "points": {"type": "integer", "minimum": 0},
+                                "max_points": {"type": "integer", "minimum": 1},
+                                "outcome": {"enum": list(EXERCISE_OUTCOMES)},
+                                "misconception": {"type": ["string", "null"]},
+                                "message": {"type": "string", "minLength": 1},
+                                "bonus": {"const": True},
+                            },
+                        },
+                    },
+                },
+            },
+        },
+    },
+}
+
+
+def invoke(course: Course, *arguments: str) -> Any:
+    return CliRunner().invoke(app, [*arguments, "--course", str(course.root)])
+
+
+def read_strictly(path: Path) -> Any:
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is no JSON")
+
+    return json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
+
+
+def test_a_class_is_graded_and_reported(course: Course, hand_in: HandIn, tmp_path: Path) -> None:
+    hand_in("ada", submission(RIGHT))
+    hand_in("bob", submission(WRONG))
+    hand_in("cy", b"garbage")
+    course.folder("submitted", "dan", NAME).mkdir(parents=True)
+    out = tmp_path / "out" / "grades.json"
+    done = invoke(course, "grade", NAME, "--json", str(out), "--timeout", "3")
+    assert done.exit_code == 0, done.output
+    assert "4 of 4 submissions" in done.output
+    content = read_strictly(out)
+    jsonschema.validate(content, SCHEMA)
+    assert content["lesson"] == NAME
+    found = {
+        entry["student"]: (entry["outcome"], entry["score"], entry["max_score"]) for entry in content["submissions"]
+    }
+    assert found == {
+        "ada": ("graded", 8, 6),
+        "bob": ("graded", 4, 6),
+        "cy": ("malformed", 0, 6),
+        "dan": ("missing", 0, 6),
+    }
+    assert [each["misconception"] for each in content["submissions"][1]["exercises"]] == ["adds", None, None]
+    with Gradebook(course.db_url) as book:
+        recorded = {each.student.id: each.score for each in book.assignment_submissions(NAME)}
+    assert recorded == {"ada": 8, "bob": 4, "cy": 0, "dan": 0}
+
+    page = tmp_path / "report.html"
+    reported = invoke(course, "report", "--html", str(page))
+    assert reported.exit_code == 0, reported.output
+    assert "This adds the factor." in reported.output
+    html = page.read_text(encoding="utf-8")
+    assert "This adds the factor." in html
+    assert "<script" not in html
+    assert 'role="img" aria-label="Left, marks of 4 students' in html
+    # nbgrader's feedback step takes what this command wrote.
+    feedback = course.api().generate_feedback(NAME)
+    assert feedback["success"], feedback
+    assert "8.0 / 8.0" in (course.folder("feedback", "ada", NAME) / f"{NAME}.html").read_text(encoding="utf-8")
+
+
+def test_one_student_alone_and_one_whom_nobody_knows(course: Course, hand_in: HandIn, tmp_path: Path) -> None:
+    hand_in("ada", submission())
+    hand_in("bob", submission())
+    out = tmp_path / "grades.json"
+    assert invoke(course, "grade", NAME, "--student", "bob", "--json", str(out)).exit_code == 0
+    assert [entry["student"] for entry in read_strictly(out)["submissions"]] == ["bob"]
+    assert not course.folder("autograded", "ada", NAME).exists()
+    unknown = invoke(course, "grade", NAME, "--student", "bobb")
+    assert unknown.exit_code == 2
+    assert "There is no student 'bobb'" in unknown.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("grade", "99_nothing"), "There is no lesson '99_nothing'"),
+        (("grade", NAME), "Nobody has handed in"),
+        (("grade", NAME, "--timeout", "0"), "the limit cell is 0.0; it must be more than 0"),
+        (("report",), "Nothing is graded here yet"),
+        (("report", NAME), f"Nothing of {NAME} is graded here"),
+        (("report", "99_nothing"), "There is no lesson '99_nothing'"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_sentence(course: Course, arguments: tuple[str, ...], sentence: str) -> None:
+    done = invoke(course, *arguments)
+    assert done.exit_code == 2
+    assert sentence in done.output.replace("\n", " ")
+
+
+def test_when_the_grader_itself_fails_the_others_are_graded(
+    course: Course, hand_in: HandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for student in ("ada", "bob"):
+        hand_in(student, submission())
+    real = ClassGrading.grade
+
+    def fail(self: ClassGrading, student: str) -> Any:
+        if student == "ada":
+            raise OSError("the disk is full")
+        return real(self, student)
+
+    monkeypatch.setattr(ClassGrading, "grade", fail)
+    out = tmp_path / "grades.json"
+    done = invoke(course, "grade", NAME, "--json", str(out))
+    assert done.exit_code == 1
+    assert "the disk is full" in done.output
+    jsonschema.validate(read_strictly(out), SCHEMA)
+    assert [entry["outcome"] for entry in read_strictly(out)["submissions"]] == ["failed", "graded"]
+
+
+def test_a_student_named_like_markup_breaks_no_table(course: Course, hand_in: HandIn, tmp_path: Path) -> None:
+    name = "[bold]<script>alert(1)<" if os.name == "posix" else "[bold]x"
+    hand_in(name, submission())
+    assert invoke(course, "grade", NAME).exit_code == 0
+    page = tmp_path / "report.html"
+    assert invoke(course, "report", "--html", str(page)).exit_code == 0
+    assert "<script" not in page.read_text(encoding="utf-8")
+
+
+PROGRAM = f"""
+import sys
+from course_lib import exercises
+exercises.LESSONS = {{**exercises.LESSONS, {NAME!r}: {MODULE!r}}}
+from autograder.cli import app
+app()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="Ctrl-C as POSIX sends it")
+def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(
+    course: Course, hand_in: HandIn, root: Path, tmp_path: Path
+) -> None:
+    hand_in("ada", submission(RIGHT))
+    hand_in("bob", submission(LOOP))
+    hand_in("cy", submission(WRONG))
+    out = tmp_path / "grades.json"
+    command = [sys.executable, "-c", PROGRAM, "grade", NAME, "--course", str(course.root), "--json", str(out)]
+    running = subprocess.Popen(
+        [*command, "--timeout", "300"], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    first = course.folder("autograded", "ada", NAME) / f"{NAME}.ipynb"
+    for _ in range(600):
+        if first.exists():
+            break
+        time.sleep(0.1)
+    time.sleep(3.0)  # bob's loop is under way
+    running.send_signal(signal.SIGINT)
+    said, _ = running.communicate(timeout=60)
+    assert running.returncode == 130, said
+    assert f"python -m autograder grade {NAME} --ungraded" in said.replace("\n", "")
+    assert [entry["student"] for entry in read_strictly(out)["submissions"]] == ["ada"]
+    with Gradebook(course.db_url) as book:
+        assert {each.student.id: each.score for each in book.assignment_submissions(NAME)} == {"ada": 8}
+
+    before = first.stat().st_mtime_ns
+    done = subprocess.run(
+        [*command, "--timeout", "2", "--ungraded"], cwd=root, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert first.stat().st_mtime_ns == before
+    entries = {entry["student"]: (entry["outcome"], entry["score"]) for entry in read_strictly(out)["submissions"]}
+    assert entries == {"ada": ("graded", 8), "bob": ("timeout", 6), "cy": ("graded", 4)}
+
+
+def test_help_teaches() -> None:
+    for command in ("grade", "report", "demo"):
+        assert CliRunner().invoke(app, [command, "--help"]).exit_code == 0
+    assert "Exit codes" in CliRunner().invoke(app, ["grade", "--help"]).output

@@ -1,0 +1,139 @@
+"""Intake reads notebooks of any age, and refuses everything else with a sentence."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autograder import intake
+from autograder.intake import SubmittedCell, from_bytes, from_path
+from tests.grading.helpers import as_bytes, submission
+
+
+def notebook(*cells: Any, **changes: Any) -> bytes:
+    return json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": list(cells), **changes}).encode()
+
+
+def code(source: Any, **more: Any) -> dict[str, Any]:
+    return {"cell_type": "code", "source": source, "metadata": {}, "outputs": [], "execution_count": None, **more}
+
+
+def test_a_notebook_is_read_as_four_strings_a_cell() -> None:
+    cells = from_bytes(as_bytes(submission())).cells
+    answer = next(cell for cell in cells if cell.grade_id == "scale")
+    assert (answer.kind, answer.id) == ("code", "scale")
+    assert answer.source.startswith("def scale(x, factor):")
+
+
+def test_line_ends_and_lists_of_lines_and_half_characters_become_plain_text() -> None:
+    cells = from_bytes(notebook(code("a = 1\r\nb = 2\rc"), code(["x\n", "y"]), code("\ud800 = 1"))).cells
+    assert [cell.source for cell in cells] == ["a = 1\nb = 2\nc", "x\ny", "? = 1"]
+
+
+def test_a_byte_order_mark_is_no_reason_to_refuse() -> None:
+    assert from_bytes(b"\xef\xbb\xbf" + notebook(code("1"))).outcome == "read"
+
+
+def test_a_notebook_of_format_3_is_upgraded() -> None:
+    old = nbformat.v3.new_notebook(
+        worksheets=[nbformat.v3.new_worksheet(cells=[nbformat.v3.new_code_cell(input="x = 1")])]
+    )
+    read = from_bytes(json.dumps({**old, "nbformat": 3, "nbformat_minor": 0}).encode())
+    assert read.outcome == "read"
+    assert read.cells[0].source == "x = 1"
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (b"", "it is empty"),
+        (b" \n", "it is empty"),
+        (b"print('hello')", "it is not JSON"),
+        (b"\xff\xfe\x00", "it is not text in UTF-8"),
+        (b"[1, 2]", "it is JSON, but not a notebook"),
+        (b'{"nbformat": true, "cells": []}', "it is JSON, but not a notebook"),
+        (b'{"nbformat": 5, "cells": []}', "newer than the 4"),
+        (b'{"nbformat": 2}', "old format that cannot be upgraded"),
+        (b'{"nbformat": 4}', "it has no list of cells"),
+        (notebook(1), "its cell 1 is not a cell"),
+        (notebook({"cell_type": "magic"}), "its cell 1 is not a cell"),
+        (notebook(code("1"), code(7)), "the source of its cell 2 is not text"),
+        (notebook(code(["1", 2])), "the source of its cell 1 is not text"),
+        (notebook(code("x" * 500_001)), "longer than 500,000 characters"),
+        (notebook(*[code("1")] * 2_001), "it has 2,001 cells"),
+        (b"[" * 100_000, "it is nested too deep"),
+        (b'{"nbformat": 4, "cells": [' + b'{"a":' * 50_000, "it is nested too deep"),
+    ],
+)
+def test_what_is_no_notebook_is_refused_with_a_sentence(data: bytes, sentence: str) -> None:
+    read = from_bytes(data)
+    assert (read.outcome, read.cells) == ("malformed", ())
+    assert sentence in read.sentence
+
+
+def test_a_file_that_is_too_large_is_not_even_parsed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(intake, "MAX_BYTES", 1_000_000)
+    path = tmp_path / "large.ipynb"
+    path.write_bytes(notebook(code("x"), padding="x" * 1_000_000))
+    assert "larger than 1 MB" in from_path(path).sentence
+
+
+def test_metadata_of_any_form_is_tolerated_and_forgotten() -> None:
+    odd = [{"nbgrader": {"grade_id": ["scale"]}}, {"nbgrader": 3}, None, [], {"nbgrader": {"grade_id": "s" * 201}}]
+    read = from_bytes(notebook(*[code("1", metadata=metadata, id=5) for metadata in odd]))
+    assert read.cells == (SubmittedCell("code", "1"),) * 5
+
+
+def test_nothing_there_is_missing() -> None:
+    assert from_bytes(None).outcome == "missing"
+
+
+def test_a_path_without_a_file_is_missing(tmp_path: Path) -> None:
+    assert from_path(tmp_path / "a" / "b.ipynb").outcome == "missing"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links and pipes as on POSIX")
+@pytest.mark.parametrize("kind", ["file link", "folder link", "pipe", "folder", "device"])
+def test_whatever_is_not_a_plain_file_is_refused(tmp_path: Path, kind: str) -> None:
+    real = tmp_path / "real"
+    real.mkdir()
+    (real / "n.ipynb").write_bytes(notebook(code("1")))
+    path = tmp_path / "s" / "l" / "n.ipynb"
+    path.parent.mkdir(parents=True)
+    if kind == "file link":
+        path.symlink_to(real / "n.ipynb")
+    elif kind == "folder link":
+        path.parent.rmdir()
+        path.parent.symlink_to(real)
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path = Path("/dev/zero")
+    assert from_path(path).outcome == "malformed"
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
+    max_leaves=15,
+)
+
+
+@given(st.binary(max_size=300) | json_values.map(lambda value: json.dumps(value).encode()))
+def test_any_bytes_get_an_outcome(data: bytes) -> None:
+    assert from_bytes(data).outcome in ("read", "malformed")
+
+
+@given(st.integers(1, 4), json_values, json_values, json_values)
+def test_any_json_in_a_notebook_s_shape_gets_an_outcome(major: int, cells: Any, metadata: Any, source: Any) -> None:
+    content = {"nbformat": major, "cells": [{"cell_type": "code", "source": source, "metadata": metadata}, cells]}
+    assert from_bytes(json.dumps(content).encode()).outcome in ("read", "malformed")

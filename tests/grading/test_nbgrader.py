@@ -1,0 +1,154 @@
+"""The line inside real nbgrader: autograde, feedback, the gradebook, manual grades, late penalties."""
+
+from __future__ import annotations
+
+import re
+import stat
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nbgrader.api import Gradebook, MissingEntry
+
+from autograder import gradebook
+from autograder.gradebook import Course, GradebookError
+from tests.grading.conftest import HandIn
+from tests.grading.fixture_lesson import NAME
+from tests.grading.helpers import RIGHT, cell, submission
+
+pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # nbgrader's own queries
+MISTAKEN = {**RIGHT, "scale": "def scale(x, factor):\n    return x + factor"}
+LATE = "c.AssignLatePenalties.plugin_class = 'tests.grading.helpers.HalfOff'\n"
+
+
+def nbgrader(done: dict[str, Any]) -> None:
+    assert done["success"], f"{done.get('error')}\n{done.get('log')}"
+
+
+def autograde(course: Course, *students: str) -> None:
+    for student in students:
+        nbgrader(course.api().autograde(NAME, student))
+
+
+def grades(course: Course, student: str) -> dict[str, tuple[float | None, float | None]]:
+    """Automatic score and extra credit by cell."""
+    with Gradebook(course.db_url) as book:
+        found = book.find_submission(NAME, student).notebooks[0].grades
+        return {grade.name: (grade.auto_score, grade.extra_credit) for grade in found}
+
+
+def score(course: Course, student: str) -> float:
+    with Gradebook(course.db_url) as book:
+        return float(book.find_submission(NAME, student).score)
+
+
+def test_autograde_and_feedback_give_the_line_s_grades(course: Course, hand_in: HandIn) -> None:
+    def answer(notebook: Any) -> None:
+        cell(notebook, "written").source = "<script>alert('hostile')</script> It shrinks."
+
+    hostile = (
+        RIGHT["scale"] + "\nfrom IPython.display import HTML\nHTML('<script>alert(\"hostile\")</script><i>kept</i>')"
+    )
+    hand_in("ada", submission({**RIGHT, "scale": hostile}, edit=answer))
+    hand_in("bob", submission(MISTAKEN))
+    hand_in("cy", b"not a notebook")
+    nbgrader(course.api().generate_assignment(NAME))
+    autograde(course, "ada", "bob", "cy")
+    assert grades(course, "ada") == {
+        "check_scale": (4, None),
+        "check_centre": (2, None),
+        "check_shift": (0, 2),
+        "written": (None, None),
+    }
+    assert grades(course, "bob")["check_scale"] == (0, None)
+    assert score(course, "bob") == 4
+    assert set(grades(course, "cy").values()) == {(0, None), (0, 0)}
+    with Gradebook(course.db_url) as book:
+        needed = {
+            grade.name: grade.needs_manual_grade for grade in book.find_submission(NAME, "ada").notebooks[0].grades
+        }
+    assert needed == {"check_scale": False, "check_centre": False, "check_shift": False, "written": True}
+
+    nbgrader(course.api().generate_feedback(NAME))
+    pages = {
+        student: (course.folder("feedback", student, NAME) / f"{NAME}.html").read_text(encoding="utf-8")
+        for student in ("ada", "bob", "cy")
+    }
+    assert "<strong>scale: 4 of 4 points</strong>" in pages["ada"]
+    assert "<i>kept</i>" in pages["ada"]
+    assert not re.findall(r"<script[^>]*>[^<]*hostile", pages["ada"])
+    assert "This adds the factor." in pages["bob"]
+    assert "could not be read as a notebook" in pages["cy"]
+    assert "solution" not in re.sub(r"<style.*?</style>", "", pages["bob"], flags=re.DOTALL).lower()
+
+
+def test_manual_grades_and_comments_survive_regrading(course: Course, hand_in: HandIn) -> None:
+    hand_in("ada", submission(RIGHT))
+    nbgrader(course.api().generate_assignment(NAME))
+    autograde(course, "ada")
+    with Gradebook(course.db_url) as book:
+        written = book.find_grade("written", NAME, NAME, "ada")
+        written.manual_score = 1.5
+        written.needs_manual_grade = False
+        book.find_grade("check_scale", NAME, NAME, "ada").manual_score = 3.5
+        book.find_comment("scale", NAME, NAME, "ada").manual_comment = "Nice."
+        book.db.commit()
+    hand_in("ada", submission(MISTAKEN))
+    autograde(course, "ada")
+    with Gradebook(course.db_url) as book:
+        assert book.find_grade("written", NAME, NAME, "ada").manual_score == 1.5
+        checked = book.find_grade("check_scale", NAME, NAME, "ada")
+        assert (checked.manual_score, checked.auto_score, checked.score) == (3.5, 0, 3.5)
+        assert checked.needs_manual_grade
+        assert book.find_comment("scale", NAME, NAME, "ada").comment == "Nice."
+        assert book.find_submission(NAME, "ada").score == 1.5 + 3.5 + 2 + 2
+
+
+def test_late_penalties_count_the_bonus(course: Course, hand_in: HandIn) -> None:
+    path = hand_in("ada", submission(RIGHT))
+    (path.parent / "timestamp.txt").write_text("2026-01-02 00:00:00 UTC")
+    with (course.root / "nbgrader_config.py").open("a") as file:
+        file.write(LATE)
+    late = Course(course.root)
+    nbgrader(late.api().generate_assignment(NAME))
+    with Gradebook(late.db_url) as book:
+        book.update_or_create_assignment(NAME, duedate="2026-01-01 00:00:00 UTC")
+    autograde(late, "ada")
+    with Gradebook(late.db_url) as book:
+        assert book.find_submission(NAME, "ada").late_submission_penalty == 4  # half of 6 and the bonus of 2
+
+
+def test_the_assignment_is_created_without_touching_what_students_have(course: Course) -> None:
+    gradebook.ensure_assignment(course, NAME)
+    with Gradebook(course.db_url) as book:
+        assert {cell.name for cell in book.find_notebook(NAME, NAME).grade_cells} >= {"check_scale", "written"}
+    assert not (course.root / "lessons").exists()
+    gradebook.ensure_assignment(course, NAME)
+
+
+def test_a_lesson_that_nbgrader_cannot_release_is_an_error_that_says_so(course: Course) -> None:
+    path = course.root / "solutions" / NAME / f"{NAME}.ipynb"
+    path.write_text(path.read_text().replace("### END SOLUTION", "### END"))
+    with pytest.raises(GradebookError, match="cannot create the assignment"):
+        gradebook.ensure_assignment(course, NAME)
+    with Gradebook(course.db_url) as book, pytest.raises(MissingEntry):
+        book.find_notebook(NAME, NAME)
+
+
+def test_a_seed_is_drawn_once_and_only_its_owner_reads_it(tmp_path: Path) -> None:
+    path = gradebook.seed_path(f"sqlite:///{tmp_path / 'gradebook.db'}", tmp_path / "elsewhere", NAME)
+    assert path == tmp_path / f"{NAME}.secret"
+    seed = gradebook.secret_seed(path)
+    assert gradebook.secret_seed(path) == seed
+    assert gradebook.secret_seed(tmp_path / "other.secret") != seed
+    if sys.platform != "win32":
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert path.match("*.secret")
+    path.write_text("not a seed")
+    with pytest.raises(GradebookError, match="holds no seed"):
+        gradebook.secret_seed(path)
+
+
+def test_secrets_are_never_committed(root: Path) -> None:
+    assert "*.secret" in (root / ".gitignore").read_text(encoding="utf-8").splitlines()
