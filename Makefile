@@ -74,12 +74,16 @@ clean: ## remove the environment, caches, and what the demo wrote
 	find . -name __pycache__ -prune -exec rm -rf {} + -o -name .ipynb_checkpoints -prune -exec rm -rf {} +
 
 # The environment. A stamp is newer than the requirements it stands for exactly when they are installed.
+# The course itself is built with the setuptools already there: pip's isolated build would want a network every time.
 $(VENV)/lab.stamp: requirements.txt pyproject.toml | $(VENV)/made.stamp
-	$(BIN)/python -m pip install --quiet --requirement requirements.txt
+	@echo "Installing requirements.txt (the first time takes some minutes)."
+	@$(BIN)/python -m pip install --quiet "$$(grep '^setuptools==' requirements.txt)"
+	@$(BIN)/python -m pip install --quiet --no-build-isolation --requirement requirements.txt
 	@touch $@
 
 $(VENV)/dev.stamp: requirements-dev.txt $(VENV)/lab.stamp
-	$(BIN)/python -m pip install --quiet --requirement requirements-dev.txt
+	@echo "Installing requirements-dev.txt."
+	@$(BIN)/python -m pip install --quiet --requirement requirements-dev.txt
 	@touch $@
 
 $(VENV)/made.stamp:
@@ -91,7 +95,7 @@ $(VENV)/made.stamp:
 	done; \
 	if [ -z "$$found" ]; then \
 		echo "No Python from 3.11 to 3.14 was found. Install one from https://www.python.org/downloads/, or name the one" >&2; \
-		echo "you have: make PYTHON=/path/to/python3 (the python3 here is: $$(python3 --version 2>&1 || echo none))." >&2; \
+		echo "you have: make PYTHON=/path/to/python3 (the python3 here: $$(python3 --version 2>/dev/null || echo none))." >&2; \
 		exit 1; \
 	fi; \
 	echo "Making $(VENV) with $$($$found --version)."; \
