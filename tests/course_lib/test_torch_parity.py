@@ -4,7 +4,16 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
-from torch_parity import CASES, GOLDEN, KEPT, Case, difference, start_and_gradients
+from torch_parity import (
+    CASES,
+    GOLDEN,
+    KEPT,
+    Case,
+    difference,
+    largest_step_difference,
+    sensitive_settings,
+    start_and_gradients,
+)
 
 pytestmark = pytest.mark.torch
 
@@ -36,6 +45,23 @@ def test_agrees_with_pytorch(case, golden):
     expected = reference(case, golden)
     assert np.isfinite(expected).all()
     assert difference(case.ours(), expected) <= case.bound
+
+
+@pytest.mark.skipif(not find_spec("torch"), reason="torch is not installed: steps from PyTorch's own state need it")
+@pytest.mark.parametrize(("name", "options"), list(sensitive_settings()), ids=str)
+def test_each_step_agrees_from_pytorchs_own_state(name, options):
+    assert largest_step_difference(name, options) <= 1e-12
+
+
+@pytest.mark.skipif(not find_spec("torch"), reason="torch is not installed: it is compared with itself here")
+def test_pytorch_disagrees_with_itself_over_a_thousand_sensitive_steps(monkeypatch):
+    import torch_parity
+
+    options = {"lr": 0.01, "alpha": 0.5, "eps": 1e-3, "weight_decay": 2, "momentum": 0.9, "centered": True}
+    theta, gradients = start_and_gradients()
+    first = torch_parity.torch_run("RMSprop", options)
+    monkeypatch.setattr(torch_parity, "start_and_gradients", lambda: (np.nextafter(theta, np.inf), gradients))
+    assert difference(torch_parity.torch_run("RMSprop", options)[-1], first[-1]) > 1e-6
 
 
 def wrong_adam(eps_inside: bool, corrected: bool, decay_scaled: bool) -> np.ndarray:
