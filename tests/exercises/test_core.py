@@ -778,6 +778,11 @@ def test_what_code_prints_is_shown_folded_and_nothing_reaches_the_streams(capfd:
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_right_answer_earns_no_warning_for_underflow() -> None:
+    for name in ("softmax_cross_entropy", "mlp_gradients"):
+        assert "Your code printed" not in bundle(check(name, load(name).namespace()))["text/html"]
+
+
 def test_the_fitting_hint_opens_after_the_second_failure() -> None:
     pages = [bundle(check("relu_backward", FROM_DOUT))["text/html"] for _ in range(3)]
     assert "A hint for this mistake" in pages[0]
