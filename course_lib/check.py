@@ -70,7 +70,7 @@ def check(name: str, namespace: Mapping[str, Any] | None = None, *, seed: int = 
         return _failed(str(error.args[0]))
     except KeyboardInterrupt:
         return _failed("The check was stopped.")
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - a check never raises
         where = traceback.extract_tb(error.__traceback__)[-1]
         return _failed(f"The check itself failed ({type(error).__name__}: {error}; {where.name}). Please report this.")
 

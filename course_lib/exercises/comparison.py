@@ -30,7 +30,7 @@ class Tolerance:
         rtol, atol = getattr(self, dtype.name)
         finite = np.abs(expected[np.isfinite(expected)])
         largest = float(finite.max()) if finite.size and finite.max() > 0 else 1.0
-        return rtol * np.abs(np.where(np.isfinite(expected), expected, 0.0)) + atol * largest
+        return np.asarray(rtol * np.abs(np.where(np.isfinite(expected), expected, 0.0)) + atol * largest)
 
 
 @dataclass(frozen=True)
@@ -91,8 +91,8 @@ def _compare(name: str, received: Any, expected: Any, dtype: np.dtype[Any], tole
             return Difference("type", name, f"{name} should be a dict; it is {_kind(received)}.")
         if set(received) != set(expected):
             missing, extra = sorted(set(expected) - set(received)), sorted(set(received) - set(expected))
-            said = [f"{_join(missing)} missing" if missing else "", f"{_join(extra)} not expected" if extra else ""]
-            return Difference("keys", name, f"{name} has the wrong keys: {', and '.join(filter(None, said))}.")
+            parts = [f"{_join(missing)} missing" if missing else "", f"{_join(extra)} not expected" if extra else ""]
+            return Difference("keys", name, f"{name} has the wrong keys: {', and '.join(filter(None, parts))}.")
         pairs = ((key, received[key], expected[key]) for key in expected)
         return _first(_compare(f'{name}["{key}"]', r, e, dtype, tolerance) for key, r, e in pairs)
     if isinstance(expected, bool | np.bool_) or (isinstance(expected, np.ndarray) and expected.dtype == bool):
@@ -166,7 +166,8 @@ def _compare_values(
         wrong = _differs(got, want, tolerance.allowed(want, dtype))
     if not wrong.any():
         return None
-    place, index = name, ()
+    place = name
+    index: tuple[int, ...] = ()
     if got.shape:
         index = tuple(int(i) for i in np.argwhere(wrong)[0])
         place = _place(name, index)

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from course_lib._typing import Array
+
 BUILDERS: dict[str, Callable[..., Callable[..., Any]]] = {}
 
 
@@ -26,10 +28,10 @@ def build(name: str, parameters: dict[str, Any]) -> Callable[..., Any]:
 
 
 @_listed
-def quadratic(A: np.ndarray, b: np.ndarray) -> Callable[[np.ndarray], float]:
+def quadratic(A: Array, b: Array) -> Callable[[Array], float]:
     """f(theta) = theta.A.theta / 2 + b.theta, over all D entries of theta; A (D, D), b (D,)."""
 
-    def f(theta: np.ndarray) -> float:
+    def f(theta: Array) -> float:
         flat = np.ravel(theta)
         return float(0.5 * flat @ A @ flat + b @ flat)
 
@@ -37,100 +39,100 @@ def quadratic(A: np.ndarray, b: np.ndarray) -> Callable[[np.ndarray], float]:
 
 
 @_listed
-def cubic(a: np.ndarray, b: np.ndarray) -> Callable[[np.ndarray], float]:
+def cubic(a: Array, b: Array) -> Callable[[Array], float]:
     """f(theta) = sum(a * theta**3 + b * theta), elementwise; a and b have theta's shape."""
 
-    def f(theta: np.ndarray) -> float:
+    def f(theta: Array) -> float:
         return float(np.sum(a * theta**3 + b * theta))
 
     return f
 
 
 @_listed
-def least_squares(X: np.ndarray, y: np.ndarray) -> Callable[[np.ndarray], float]:
+def least_squares(X: Array, y: Array) -> Callable[[Array], float]:
     """f(theta) = mean((X.theta - y)**2) / 2; X (N, D), y (N,), theta (D,)."""
 
-    def f(theta: np.ndarray) -> float:
+    def f(theta: Array) -> float:
         return float(0.5 * np.mean((X @ theta - y) ** 2))
 
     return f
 
 
 @_listed
-def polynomial(coefficients: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+def polynomial(coefficients: Array) -> Callable[[Array], Array]:
     """y = c0 + c1 x + c2 x**2 + ..., elementwise."""
 
-    def forward(x: np.ndarray) -> np.ndarray:
+    def forward(x: Array) -> Array:
         return np.polynomial.polynomial.polyval(x, coefficients)
 
     return forward
 
 
 @_listed
-def polynomial_backward(coefficients: np.ndarray) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+def polynomial_backward(coefficients: Array) -> Callable[[Array, Array], Array]:
     """dx = dout * (d0 + d1 x + d2 x**2 + ...), elementwise."""
 
-    def backward(dout: np.ndarray, x: np.ndarray) -> np.ndarray:
+    def backward(dout: Array, x: Array) -> Array:
         return dout * np.polynomial.polynomial.polyval(x, coefficients)
 
     return backward
 
 
 @_listed
-def wave(amplitude: float, frequency: float) -> Callable[[np.ndarray], np.ndarray]:
+def wave(amplitude: float, frequency: float) -> Callable[[Array], Array]:
     """y = amplitude * sin(frequency * x), elementwise."""
 
-    def forward(x: np.ndarray) -> np.ndarray:
-        return amplitude * np.sin(frequency * x)
+    def forward(x: Array) -> Array:
+        return np.asarray(amplitude * np.sin(frequency * x))
 
     return forward
 
 
 @_listed
-def wave_backward(amplitude: float, frequency: float) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+def wave_backward(amplitude: float, frequency: float) -> Callable[[Array, Array], Array]:
     """dx = dout * amplitude * cos(frequency * x), elementwise."""
 
-    def backward(dout: np.ndarray, x: np.ndarray) -> np.ndarray:
-        return dout * amplitude * np.cos(frequency * x)
+    def backward(dout: Array, x: Array) -> Array:
+        return np.asarray(dout * amplitude * np.cos(frequency * x))
 
     return backward
 
 
 @_listed
-def matrix_product(W: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+def matrix_product(W: Array) -> Callable[[Array], Array]:
     """y = x @ W; x (N, D), W (D, M)."""
 
-    def forward(x: np.ndarray) -> np.ndarray:
+    def forward(x: Array) -> Array:
         return x @ W
 
     return forward
 
 
 @_listed
-def matrix_product_backward(W: np.ndarray) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+def matrix_product_backward(W: Array) -> Callable[[Array, Array], Array]:
     """dx = dout @ W; dout (N, M), W (M, D)."""
 
-    def backward(dout: np.ndarray, x: np.ndarray) -> np.ndarray:
+    def backward(dout: Array, x: Array) -> Array:
         return dout @ W
 
     return backward
 
 
 @_listed
-def centre(axis: int) -> Callable[[np.ndarray], np.ndarray]:
+def centre(axis: int) -> Callable[[Array], Array]:
     """y = x - mean(x, axis)."""
 
-    def forward(x: np.ndarray) -> np.ndarray:
-        return x - np.mean(x, axis=axis, keepdims=True)
+    def forward(x: Array) -> Array:
+        return np.asarray(x - np.mean(x, axis=axis, keepdims=True))
 
     return forward
 
 
 @_listed
-def centre_backward(axis: int, share: float) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+def centre_backward(axis: int, share: float) -> Callable[[Array, Array], Array]:
     """dx = dout - share * mean(dout, axis)."""
 
-    def backward(dout: np.ndarray, x: np.ndarray) -> np.ndarray:
-        return dout - share * np.mean(dout, axis=axis, keepdims=True)
+    def backward(dout: Array, x: Array) -> Array:
+        return np.asarray(dout - share * np.mean(dout, axis=axis, keepdims=True))
 
     return backward

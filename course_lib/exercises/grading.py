@@ -69,7 +69,7 @@ class ExerciseResult:
 
 
 def assess(exercise: Exercise, cases: dict[str, list[Case]], answers: dict[str, list[Answer]]) -> ExerciseResult:
-    """Compare `answers` (by group, in the order of `cases`; a shorter list means that nothing more came) with the reference.
+    """Compare `answers` with the reference: by group, in the order of `cases`; what is missing counts as wrong.
 
     An edge or nasty group counts only if the ordinary group passed.
     """
@@ -127,13 +127,15 @@ def _assess_group(exercise: Exercise, group: Group, cases: list[Case], answers: 
 
 def _difference(exercise: Exercise, group: Group, case: Case, answer: Answer) -> Difference | None:
     if answer.outcome == "unanswered":
-        return Difference("error", exercise.name, f"{exercise.name} raised NotImplementedError: a part is not written yet.")
+        return Difference(
+            "error", exercise.name, f"{exercise.name} raised NotImplementedError: a part is not written yet."
+        )
     if answer.outcome != "answered":
         return Difference("error", exercise.name, f"{exercise.name} stopped with {answer.error}.")
     if group.property is not None:
         try:
             sentence = group.property(case, answer.value)
-        except Exception:  # a property meets whatever a learner returned
+        except Exception:  # noqa: BLE001 - a property meets whatever a learner returned
             sentence = "The result is not of the form that was asked for."
         difference = None if sentence is None else Difference("property", exercise.name, sentence)
     else:
@@ -141,13 +143,15 @@ def _difference(exercise: Exercise, group: Group, case: Case, answer: Answer) ->
         difference = compare(answer.value, expected, exercise.outputs, case.dtype(), exercise.tolerance)
     if difference is None and answer.modified:
         names = " and ".join(answer.modified)
-        sentence = f"{exercise.name} changed its input {names} in place. Return new arrays: `x = x - ...`, not `x -= ...`."
+        sentence = (
+            f"{exercise.name} changed its input {names} in place. Return new arrays: `x = x - ...`, not `x -= ...`."
+        )
         return Difference("modified", answer.modified[0], sentence)
     return difference
 
 
 def _recognise(exercise: Exercise, group: Group, cases: list[Case], answers: list[Answer]) -> Misconception | None:
-    """The first mistake that gives the received answers (or raises as they did) in every case and is not right in all."""
+    """The first mistake that answers (or raises) in every case as was received, and is not right in all of them."""
     if len(answers) != len(cases) or not any(answer.outcome == "answered" for answer in answers):
         return None
     for mistake in exercise.misconceptions:

@@ -153,11 +153,11 @@ def run(case: Case, namespace: Mapping[str, Any]) -> Answer:
             return Answer("unanswered", modified=tuple(modified))
         except KeyboardInterrupt:
             return Answer("interrupted", modified=tuple(modified))
-        except BaseException as error:  # a learner's code may raise anything, SystemExit included
+        except BaseException as error:  # noqa: BLE001 - a learner's code may raise anything, SystemExit included
             return Answer("error", error=_describe(error, function), modified=tuple(modified))
     try:
         values = tuple(answers.to_plain(live[index]) for index in case.answer)
-    except BaseException as error:  # an object may refuse to be copied
+    except BaseException as error:  # noqa: BLE001 - an object may refuse to be copied
         return Answer("error", error=_describe(error, None), modified=tuple(modified))
     return Answer("answered", values[0] if len(values) == 1 else values, modified=tuple(dict.fromkeys(modified)))
 
@@ -185,7 +185,10 @@ def captured() -> Iterator[io.StringIO]:
 
 def encode_case(case: Case) -> dict[str, Any]:
     """JSON-ready data for `case`."""
-    steps = [[s.kind, s.target, answers.encode(s.arguments, _encode_special), _encode_special(s.of)] for s in case.steps]
+    steps = [
+        [step.kind, step.target, answers.encode(step.arguments, _encode_special), _encode_special(step.of)]
+        for step in case.steps
+    ]
     return {"steps": steps, "answer": list(case.answer), "label": case.label}
 
 
@@ -193,7 +196,7 @@ def decode_case(data: Any) -> Case:
     """The case that :func:`encode_case` wrote; raises BadEncoding for anything else."""
     try:
         steps = tuple(
-            Step(kind, target, answers.decode(arguments, _SPECIAL), None if of is None else _SPECIAL["result"](of["result"]))
+            Step(kind, target, answers.decode(arguments, _SPECIAL), None if of is None else Result(*of["result"]))
             for kind, target, arguments, of in data["steps"]
         )
         return Case(steps, tuple(data["answer"]), data["label"])
@@ -287,11 +290,11 @@ def _describe(error: BaseException, function: Any) -> str:
     """Type and message, and the line within the learner's function where it was raised, when that is known."""
     try:
         text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    except Exception:
+    except Exception:  # noqa: BLE001 - an exception may refuse to be printed
         text = type(error).__name__
     code = getattr(function, "__code__", None) or getattr(getattr(function, "__init__", None), "__code__", None)
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if code and frame.filename == code.co_filename]
-    where = f" (line {frames[-1].lineno} of the cell)" if frames else ""
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if code and f.filename == code.co_filename]
+    where = f" (line {lines[-1]} of the cell)" if lines else ""
     return text[:MAX_MESSAGE] + where
 
 
