@@ -6,6 +6,7 @@ from html import escape
 
 from course_lib.exercises.grading import ExerciseResult, GroupResult
 
+_CELL = "text-align:left;padding-right:1em"
 _MARKS = {True: ("\u2713", "passed"), False: ("\u2717", "not yet"), None: ("\u2013", "not judged")}
 
 
@@ -37,12 +38,12 @@ def to_html(result: ExerciseResult, *, reveal: bool, open_hint: bool = False, pr
 
 def _table(result: ExerciseResult) -> str:
     rows = "".join(
-        f'<tr><td style="text-align:left;padding-right:1em">{_MARKS[group.passed][0]} {_MARKS[group.passed][1]}</td>'
-        f'<td style="text-align:left;padding-right:1em">{escape(group.group.title)}</td>'
+        f'<tr><td style="{_CELL}">{_MARKS[group.passed][0]} {_MARKS[group.passed][1]}</td>'
+        f'<td style="{_CELL}">{escape(group.group.title)}</td>'
         f"<td>{group.points} of {group.group.points}</td></tr>"
         for group in result.groups
     )
-    head = '<tr><th style="text-align:left;padding-right:1em">result</th><th style="text-align:left;padding-right:1em">cases</th><th>points</th></tr>'
+    head = f'<tr><th style="{_CELL}">result</th><th style="{_CELL}">cases</th><th>points</th></tr>'
     return f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
 
 
