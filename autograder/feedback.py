@@ -149,8 +149,10 @@ def _heading(notebook: NotebookNode, index: int) -> str:
 
 
 def _link(heading: str) -> str:
-    """A link to a heading as nbconvert and JupyterLab name it; plain text for one with marks in it."""
-    if re.search(r"[`*_$\[\]<>\\]", heading):
-        return escape(re.sub(r"[`*$]", "", heading))
-    target = quote(heading.replace(" ", "-"), safe="?/:@!$&'()*+,;=")
-    return f'<a href="#{escape(target)}">{escape(heading)}</a>'
+    """A link to a heading, by the id that nbconvert and JupyterLab give it; plain text for one with other marks."""
+    text = heading.replace("`", "")
+    shown = escape(text.split(" (")[0])  # without its points and minutes
+    if re.search(r"[*_$\[\]<>\\]", re.sub(r"`[^`]*`", "", heading)):
+        return shown
+    target = quote(text.replace(" ", "-"), safe="?/:@!$&'()*+,;=")
+    return f'<a href="#{escape(target)}">{shown}</a>'

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import io
 import re
 from collections.abc import Mapping, Sequence
@@ -11,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from markupsafe import Markup
+from markupsafe import escape as escape_html
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -22,6 +24,7 @@ from course_lib import exercises, figures
 from course_lib.exercises.exercise import Exercise
 from course_lib.exercises.grading import OUTCOMES as EXERCISE_OUTCOMES
 
+_SHORT = {"unanswered": "-", "error": "err", "timeout": "time", "crashed": "crash"}
 _MARKS = {"right": "green", "partial": "yellow", "unanswered": "dim"}
 
 
@@ -99,24 +102,36 @@ def summarise(course: Course, lesson: str) -> Summary:
 
 def print_summary(summary: Summary, console: Console) -> None:
     """Print a table of students by exercises, and one of mistakes."""
-    table = Table(title=f"{summary.lesson}: {len(summary.entries)} submissions", title_justify="left")
+    caption = (
+        "Below each exercise its points, + for a bonus. - is unanswered; err, time and crash are what ended the code."
+    )
+    title = f"{summary.lesson}: {len(summary.entries)} submissions"
+    table = Table(
+        title=title,
+        title_justify="left",
+        caption=caption,
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=0,
+        pad_edge=False,
+    )
     table.add_column("student", no_wrap=True)
     for exercise in summary.exercises:
-        bonus = " bonus" if exercise.stretch else ""
-        table.add_column(f"{exercise.name}\n{exercise.points}{bonus}", justify="right")
+        points = f"+{exercise.points}" if exercise.stretch else str(exercise.points)
+        table.add_column(f"{exercise.name}\n{points}".replace("_", "\n"), justify="right")
     table.add_column(f"score\n{summary.max_score}", justify="right")
-    table.add_column("outcome")
+    table.add_column("outcome", no_wrap=True)
     for entry in summary.entries:
         cells = [_cell(summary.result(entry, exercise)) for exercise in summary.exercises]
         table.add_row(escape(str(entry["student"])), *cells, str(entry["score"]), str(entry["outcome"]))
     shares = [f"{summary.share(exercise):.0%}" for exercise in summary.exercises]
     mean = sum(summary.scores) / len(summary.scores)
     table.add_section()
-    table.add_row("share of points", *shares, f"mean {mean:.1f}", "")
+    table.add_row("share", *shares, f"{mean:.1f}", "mean")
     console.print(table)
     mistakes = summary.mistakes()
     if mistakes:
-        table = Table(title="Recognised mistakes", title_justify="left")
+        table = Table(title="Recognised mistakes", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
         for head, justify in (("students", "right"), ("exercise", "left"), ("mistake", "left")):
             table.add_column(head, justify=justify)  # type: ignore[arg-type]
         for mistake in mistakes:
@@ -128,6 +143,8 @@ def page(summaries: Sequence[Summary]) -> str:
     """One self-contained HTML page, without scripts."""
     folder = Path(__file__).parent / "templates"
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(folder), autoescape=True, trim_blocks=True)
+    environment.filters["code"] = _code
+    environment.filters["wrapping"] = _wrapping
     plots = {summary.lesson: plot(summary, number) for number, summary in enumerate(summaries)}
     return environment.get_template("report.html.j2").render(
         summaries=summaries, plots=plots, outcomes=EXERCISE_OUTCOMES
@@ -173,14 +190,25 @@ def _inline(svg: str, alt: str, prefix: str) -> str:
     element = svg[svg.index("<svg") :]
     element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
     element = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}-", element)
-    words = html.escape(alt)
+    words = escape_html(alt)
     opening, rest = element.split(">", 1)
     return f'{opening} role="img" aria-label="{words}"><title>{words}</title>{rest}'
+
+
+def _code(text: str) -> Markup:
+    """Text with what stands between backticks as code."""
+    pieces = str(escape_html(text)).split("`")
+    return Markup("".join(f"<code>{piece}</code>" if index % 2 else piece for index, piece in enumerate(pieces)))  # noqa: S704
+
+
+def _wrapping(name: str) -> Markup:
+    """A name that may be broken at its underscores."""
+    return escape_html(name).replace("_", Markup("_<wbr>"))
 
 
 def _cell(result: Mapping[str, Any] | None) -> str:
     if result is None:
         return "-"
     outcome = str(result["outcome"])
-    text = str(result["points"]) if outcome in ("right", "partial", "wrong") else f"{result['points']} {outcome}"
+    text = _SHORT.get(outcome, str(result["points"]))
     return f"[{_MARKS.get(outcome, 'red')}]{text}[/]"

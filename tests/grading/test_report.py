@@ -1,0 +1,126 @@
+"""The class report counts right, and its page stands alone."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from autograder.report import Summary, page, plot, print_summary
+from tests.grading.fixture_lesson import EXERCISES, NAME
+
+
+def result(exercise: int, points: int, outcome: str, misconception: str | None = None) -> dict[str, Any]:
+    asked = EXERCISES[exercise]
+    return {
+        "id": asked.name,
+        "points": points,
+        "max_points": asked.points,
+        "outcome": outcome,
+        "misconception": misconception,
+        "message": "m",
+    }
+
+
+def entry(student: str, outcome: str, *results: dict[str, Any]) -> dict[str, Any]:
+    score = sum(each["points"] for each in results)
+    return {"student": student, "outcome": outcome, "score": score, "max_score": 6, "exercises": list(results)}
+
+
+SUMMARY = Summary(
+    NAME,
+    EXERCISES,
+    (
+        entry("ada", "graded", result(0, 4, "right"), result(1, 2, "right"), result(2, 2, "right")),
+        entry(
+            "bob", "graded", result(0, 0, "wrong", "adds"), result(1, 0, "wrong", "divides"), result(2, 0, "unanswered")
+        ),
+        entry(
+            "<i>cy</i>", "timeout", result(0, 0, "wrong", "adds"), result(1, 0, "timeout"), result(2, 0, "unanswered")
+        ),
+        entry("dan", "graded", result(0, 3, "partial"), result(1, 2, "right"), result(2, 0, "error")),
+    ),
+)
+
+
+def test_mistakes_are_counted_the_most_frequent_first() -> None:
+    assert [(each.exercise, each.name, each.students) for each in SUMMARY.mistakes()] == [
+        ("scale", "adds", 2),
+        ("centre", "divides", 1),
+    ]
+
+
+def test_the_share_of_points_is_that_of_the_class() -> None:
+    assert [SUMMARY.share(exercise) for exercise in EXERCISES] == [7 / 16, 4 / 8, 2 / 8]
+
+
+def test_the_terminal_shows_every_student_and_mistake() -> None:
+    console = Console(width=80, record=True, quiet=True)
+    console.quiet = False
+    with console.capture() as shown:
+        print_summary(SUMMARY, console)
+    text = shown.get()
+    for word in (
+        "ada",
+        "bob",
+        "<i>cy</i>",
+        "dan",
+        "time",
+        "err",
+        "timeout",
+        "44%",
+        "50%",
+        "25%",
+        "This adds the factor.",
+    ):
+        assert word in text
+    assert "\u2026" not in text  # nothing is cut off at 80 columns
+
+
+class Links(HTMLParser):
+    """Collects ids, references and tags."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.references: list[str] = []
+        self.tags: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(str(value))
+            if name in ("href", "src", "xlink:href", "aria-labelledby"):
+                self.references.append(str(value))
+
+
+def test_the_page_stands_alone_and_runs_nothing() -> None:
+    html = page([SUMMARY, Summary("90_second", SUMMARY.exercises, SUMMARY.entries)])
+    found = Links()
+    found.feed(html)
+    assert "script" not in found.tags
+    assert "i" not in found.tags  # a student's name is text
+    assert "&lt;i&gt;cy&lt;/i&gt;" in html
+    assert "default-src 'none'" in html
+    assert len(found.ids) == len(set(found.ids))
+    assert {reference.removeprefix("#") for reference in found.references} <= set(found.ids)
+    assert not re.search(r"url\((?!#plot)", html)
+
+
+def test_the_plot_says_in_words_what_it_shows() -> None:
+    svg = plot(SUMMARY)
+    words = "marks of 4 students in 90_fixture: from 0 to 8 points, 6 for all of the core"
+    assert words in svg
+    assert "scale 44%, centre 50%, shift (bonus) 25%" in svg
+    assert svg.startswith("<svg")
+    assert 'role="img"' in svg
+
+
+@pytest.mark.parametrize("scores", [(0,), (0, 0, 0)])
+def test_a_class_without_points_can_be_drawn(scores: tuple[int, ...]) -> None:
+    empty = tuple(entry(f"s{number}", "missing", result(0, 0, "unanswered")) for number, _ in enumerate(scores))
+    assert "<svg" in page([Summary(NAME, EXERCISES, empty)])
