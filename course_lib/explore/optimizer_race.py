@@ -390,10 +390,10 @@ class OptimizerRace(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         entries, notes = self._entries()
         place, steps = self.surface.value, self.steps.value
         said = verdict(entries, place, steps)
+        picture = figures.image_html(draw(entries, SURFACES[place], steps), _alt(SURFACES[place], said))
         paragraphs = "".join(f"<p>{escape(text)}</p>" for text in (said, *notes))
+        self.image.value = picture
         self.told.value = f'<div role="status" style="max-width: 50em">{paragraphs}</div>'
-        picture = draw(entries, SURFACES[place], steps)
-        self.image.value = figures.image_html(picture, _alt(SURFACES[place], said))
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         """Beside the live view a picture and a fixed text, for where no kernel runs."""
