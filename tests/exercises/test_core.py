@@ -374,7 +374,7 @@ def raises(error: BaseException) -> Callable[..., Any]:
     return function
 
 
-class Mute(Exception):  # noqa: N818 - an exception that cannot be printed
+class Mute(Exception):  # an exception that cannot be printed
     def __str__(self) -> str:
         raise RuntimeError("no")
 
