@@ -381,12 +381,15 @@ class GraphStepper(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         last = step_count(expression)
         now = moment(expression, expression.inputs, last)
         alt = _alt(expression, now, last, last)
+        fig = draw(expression, now)
         png = io.BytesIO()
-        draw(expression, now).savefig(png, format="png", dpi=figures.SCREEN_DPI, metadata={"Software": None})
-        picture = base64.b64encode(png.getvalue()).decode("ascii")
-        return {**data, "text/plain": f"A graph to step through. {alt}", "image/png": picture}, {
-            "image/png": {"alt": alt}
-        }
+        fig.savefig(png, format="png", dpi=figures.SCREEN_DPI, metadata={"Software": None})
+        return {
+            **data,
+            "text/plain": f"A graph to step through. {alt}",
+            "text/html": figures.image_html(fig, alt),  # exported pages keep alternative text only in HTML
+            "image/png": base64.b64encode(png.getvalue()).decode("ascii"),
+        }, {"image/png": {"alt": alt}}
 
 
 def _alt(expression: Expression, now: Moment, step: int, last: int) -> str:

@@ -158,4 +158,6 @@ def test_without_a_kernel_there_is_a_picture_and_a_fixed_text() -> None:
     assert first["text/plain"].startswith("A graph to step through. The graph of L = (relu(w * x + b) - t)**2")
     assert base64.b64decode(first["image/png"]).startswith(b"\x89PNG")
     assert words["image/png"]["alt"]
+    assert first["text/html"] == second["text/html"]
+    assert first["text/html"].startswith('<img alt="The graph of L = ')
     assert "application/vnd.jupyter.widget-view+json" in first
