@@ -210,9 +210,8 @@ def verdict(entries: Sequence[Entry], place: str, steps: int) -> str:
         return "Nobody runs. Tick at least one racer."
     said = f"After {steps} step{'s' * (steps != 1)} on the {place}: "
     if there:
-        first, *rest = there
-        said += f"{first.label} is ahead with a loss of {_short(first.losses[-1])}"
-        said += "".join(f", then {entry.label} ({_short(entry.losses[-1])})" for entry in rest) + ". "
+        losses = ", ".join(f"{entry.label} {_short(entry.losses[-1])}" for entry in there)
+        said += f"{there[0].label} is ahead. Losses: {losses}. "
     else:
         said += "nobody is left. "
     if gone:
@@ -221,7 +220,7 @@ def verdict(entries: Sequence[Entry], place: str, steps: int) -> str:
 
 
 def _short(loss: Any) -> str:
-    return f"{float(loss):.2g}" if loss >= LEAST else f"below {LEAST:.0e}".replace("e-0", "e-")
+    return f"{float(loss):.2g}" if loss >= LEAST else "below 1e-9"
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -294,10 +293,10 @@ class OptimizerRace(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
     def __init__(self, namespace: Mapping[str, Any] | None = None) -> None:
         self._namespace: Mapping[str, Any] = {} if namespace is None else namespace
         self._quiet = False
-        wide = {"description_width": "9em"}
+        wide = {"description_width": "11em"}
         self.surface = widgets.Dropdown(options=list(SURFACES), description="surface", style=wide)
         self.steps = widgets.IntSlider(
-            value=100, min=1, max=MAX_STEPS, description="steps", style=wide, layout={"width": "30em"}
+            value=100, min=1, max=MAX_STEPS, description="steps", style=wide, layout={"width": "32em"}
         )
         self.runs = {
             racer.name: widgets.Checkbox(
@@ -314,7 +313,7 @@ class OptimizerRace(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
                 readout_format=".2g",
                 description=f"rate of {racer.name}",
                 style=wide,
-                layout={"width": "30em"},
+                layout={"width": "32em"},
             )
             for racer in RACERS
         }
