@@ -489,3 +489,10 @@ def test_withheld_modules_exist_and_hold_the_equivalents() -> None:
 def test_the_sample_class_gets_the_grades_written_by_hand(submission: Submission) -> None:
     for seed in range(5):
         assert_graded_by_hand(LESSON, submission, seed)
+
+
+def test_the_released_notebook_holds_no_rubric(root: Path) -> None:
+    """The written question's rubric is for the grader alone."""
+    rubric = "Rubric. Full:"
+    assert rubric in (root / "solutions" / f"{LESSON}.md").read_text(encoding="utf-8")
+    assert rubric not in (root / "lessons" / LESSON / f"{LESSON}.ipynb").read_text(encoding="utf-8")
