@@ -30,7 +30,7 @@ class Limits:
     """What a submission may use.
 
     Attributes:
-        cell: seconds for one cell.
+        cell: seconds for one cell; set-up cells, which are the instructor's, may take longer.
         total: seconds for all of them, starting the sandbox included.
         memory: bytes of address space, where the system can limit it.
         kept_output: bytes of output that are kept of a cell; the rest is dropped as it comes.

@@ -39,7 +39,7 @@ def course(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch, empty_gr
     shutil.copy(root / "nbgrader_config.py", folder)
     shutil.copy(empty_gradebook, folder)
     with (folder / "nbgrader_config.py").open("a") as file:
-        file.write("c.RunAndJudge.cell_timeout = 2.0\n")
+        file.write("c.RunAndJudge.cell_timeout = 30.0\n")
     return Course(folder)
 
 

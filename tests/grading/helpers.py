@@ -17,7 +17,10 @@ from tests.grading import fixture_lesson
 
 MODULE = "tests.grading.fixture_lesson"
 SEED = 20_261_122
-LIMITS = Limits(cell=2.0, total=60.0)
+LIMITS = Limits(cell=30.0, total=300.0)
+"""Far more than anything honest needs, even on a busy machine."""
+SHORT = Limits(cell=3.0, total=300.0)
+"""For what never ends."""
 LESSON = LessonSource.from_notebook(
     fixture_lesson.NAME, fixture_lesson.solution(), fixture_lesson.EXERCISES, fixture_lesson.WITHHELD
 )

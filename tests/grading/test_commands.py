@@ -85,7 +85,7 @@ def test_a_class_is_graded_and_reported(course: Course, hand_in: HandIn, tmp_pat
     hand_in("cy", b"garbage")
     course.folder("submitted", "dan", NAME).mkdir(parents=True)
     out = tmp_path / "out" / "grades.json"
-    done = invoke(course, "grade", NAME, "--json", str(out), "--timeout", "3")
+    done = invoke(course, "grade", NAME, "--json", str(out), "--timeout", "30")
     assert done.exit_code == 0, done.output
     assert "4 of 4 submissions" in done.output
     content = read_strictly(out)
@@ -216,7 +216,7 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(
 
     before = first.stat().st_mtime_ns
     done = subprocess.run(
-        [*command, "--timeout", "2", "--ungraded"], cwd=root, capture_output=True, text=True, check=False
+        [*command, "--timeout", "3", "--ungraded"], cwd=root, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert first.stat().st_mtime_ns == before

