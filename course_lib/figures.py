@@ -14,8 +14,9 @@ Matplotlib is loaded when a function here is first used, not before.
 import base64
 import html
 import io
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from threading import RLock
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -94,11 +95,18 @@ def rc() -> "dict[RcKeyType, Any]":
     }
 
 
-def style() -> AbstractContextManager[None]:
-    """The house style within a `with` block; everything is as before afterwards."""
+# JupyterLab answers widgets in a thread beside the cells'. Matplotlib's settings are one for all threads: two styles at
+# once would leave each other's settings behind.
+_one_style_at_a_time = RLock()
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """The house style within a `with` block; everything is as before afterwards. Other threads wait for its end."""
     import matplotlib as mpl
 
-    return mpl.rc_context(rc())
+    with _one_style_at_a_time, mpl.rc_context(rc()):
+        yield
 
 
 def apply() -> None:

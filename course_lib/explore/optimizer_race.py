@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from html import escape
+from threading import RLock
 from typing import Any
 
 import ipywidgets as widgets
@@ -293,6 +294,8 @@ class OptimizerRace(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
     def __init__(self, namespace: Mapping[str, Any] | None = None) -> None:
         self._namespace: Mapping[str, Any] = {} if namespace is None else namespace
         self._quiet = False
+        # JupyterLab may answer two controls in two threads; one at a time, the last picture shows the last values.
+        self._one_at_a_time = RLock()
         wide = {"description_width": "11em"}
         self.surface = widgets.Dropdown(options=list(SURFACES), description="surface", style=wide)
         self.steps = widgets.IntSlider(
@@ -340,11 +343,12 @@ class OptimizerRace(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
             return tune(racer, _course(racer), surface, steps)
 
     def _set_rates(self, rate: Callable[[Racer], float]) -> None:
-        self._quiet = True
-        for racer in RACERS:
-            self.rates[racer.name].value = rate(racer)
-        self._quiet = False
-        self._show()
+        with self._one_at_a_time:
+            self._quiet = True
+            for racer in RACERS:
+                self.rates[racer.name].value = rate(racer)
+            self._quiet = False
+            self._show()
 
     def _function(self, racer: Racer) -> tuple[Callable[..., Any], bool]:
         """What the racer runs on, and whether that is the learner's."""
@@ -384,15 +388,16 @@ class OptimizerRace(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         return entries, notes
 
     def _show(self) -> None:
-        if self._quiet:
-            return
-        entries, notes = self._entries()
-        place, steps = self.surface.value, self.steps.value
-        said = verdict(entries, place, steps)
-        picture = figures.image_html(draw(entries, SURFACES[place], steps), _alt(SURFACES[place], said))
-        paragraphs = "".join(f"<p>{escape(text)}</p>" for text in (said, *notes))
-        self.image.value = picture
-        self.told.value = f'<div role="status" style="max-width: 50em">{paragraphs}</div>'
+        with self._one_at_a_time:
+            if self._quiet:
+                return
+            entries, notes = self._entries()
+            place, steps = self.surface.value, self.steps.value
+            said = verdict(entries, place, steps)
+            picture = figures.image_html(draw(entries, SURFACES[place], steps), _alt(SURFACES[place], said))
+            paragraphs = "".join(f"<p>{escape(text)}</p>" for text in (said, *notes))
+            self.image.value = picture
+            self.told.value = f'<div role="status" style="max-width: 50em">{paragraphs}</div>'
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         """Beside the live view a picture and a fixed text, for where no kernel runs."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+import threading
+import time
 from collections.abc import Callable
 from html import unescape
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 import pytest
 
+from course_lib import figures
 from course_lib.exercises.adaptive_optimizers import adagrad_step, adam_step, rmsprop_step
 from course_lib.explore.optimizer_race import MAX_STEPS, RACERS, SURFACES, OptimizerRace, Surface, run, tune, verdict
 from course_lib.gradcheck import gradient_check
@@ -115,6 +119,47 @@ def test_the_buttons_draw_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("course_lib.explore.optimizer_race.draw", lambda *_a: drawn.append(1) or _figure())
     race.best.click()
     assert len(drawn) == 1
+
+
+def test_two_controls_at_once_are_answered_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in JupyterLab, which may answer them in two threads."""
+    race = OptimizerRace(COURSE)
+    busy: list[int] = []
+    most: list[int] = []
+
+    def slowly(*_a: Any) -> Any:
+        busy.append(1)
+        most.append(len(busy))
+        time.sleep(0.05)
+        busy.pop()
+        return _figure()
+
+    monkeypatch.setattr("course_lib.explore.optimizer_race.draw", slowly)
+    moves = [threading.Thread(target=race.best.click)]
+    moves += [threading.Thread(target=setattr, args=(slider, "value", 0.5)) for slider in race.rates.values()]
+    for move in moves:
+        move.start()
+    for move in moves:
+        move.join()
+    assert max(most) == 1
+
+
+def test_two_styles_do_not_overlap() -> None:
+    """A cell's plot and a widget's, in two threads: the second waits, and the settings are as before afterwards."""
+    before = dict(mpl.rcParams)
+    entered = threading.Event()
+
+    def second() -> None:
+        with figures.style():
+            entered.set()
+
+    with figures.style():
+        other = threading.Thread(target=second)
+        other.start()
+        assert not entered.wait(0.2)
+    other.join()
+    assert entered.is_set()
+    assert dict(mpl.rcParams) == before
 
 
 def _figure() -> Any:
