@@ -1,8 +1,13 @@
 """Settings for nbgrader, which reads this file when started in this folder."""
 
-from autograder.tools import put_scripts_on_path
+import warnings
+
+from sqlalchemy.exc import SAWarning
+
+from autograder.tools import feedback_templates, put_scripts_on_path
 
 put_scripts_on_path()
+warnings.simplefilter("ignore", SAWarning)  # nbgrader's own queries; nothing that an instructor could mend
 c = get_config()  # noqa: F821 - nbgrader gives it to this file
 
 # The course folder. `python -m autograder build` writes solutions/ and lessons/ from the text in solutions/*.md;
@@ -23,3 +28,7 @@ c.Autograde.autograde_preprocessors = [
     "autograder.nbgrader_plugins.RecordBonus",
     "nbgrader.preprocessors.AssignLatePenalties",
 ]
+
+# Feedback: nbgrader's own page, which then loads nothing from other machines.
+c.GenerateFeedback.HTMLExporter.template_name = "offline_feedback"
+c.GenerateFeedback.HTMLExporter.extra_template_basedirs = feedback_templates()

@@ -1,9 +1,10 @@
-"""Making sure that nbgrader finds the programs it starts."""
+"""Making sure that nbgrader finds what it needs: programs and templates."""
 
 from __future__ import annotations
 
 import os
 import sysconfig
+from pathlib import Path
 
 
 def put_scripts_on_path() -> None:
@@ -15,3 +16,14 @@ def put_scripts_on_path() -> None:
     path = os.environ.get("PATH", os.defpath).split(os.pathsep)
     if scripts not in path:
         os.environ["PATH"] = os.pathsep.join([scripts, *path])
+
+
+def feedback_templates() -> list[str]:
+    """Where nbconvert finds the template `offline_feedback`, and nbgrader's `feedback` on which it stands."""
+    import nbgrader
+
+    package = Path(nbgrader.__file__).parent
+    return [
+        str(Path(__file__).parent / "templates"),
+        str(package / "server_extensions" / "formgrader" / "templates"),
+    ]
