@@ -79,10 +79,11 @@ class ClassGrading:
         folder = self.course.folder("submitted", student, name)
         graded = grade_intake(from_path(folder / f"{name}.ipynb"), self.lesson, self._seed, self._sandbox, self._limits)
         graded.notebook.metadata[KEY]["student"] = student
+        notes = list(graded.notes)
         if folder.is_dir():
-            gradebook.record(self.course, student, name, graded.notebook, _timestamp(folder))
+            notes += gradebook.record(self.course, student, name, graded.notebook, _timestamp(folder))
             gradebook.write_graded(self.course, student, name, graded.notebook)
-        return {"student": student, **graded.entry()}, graded.notes
+        return {"student": student, **graded.entry()}, notes
 
     def failed(self, student: str) -> Entry:
         """The entry of a submission at which the grader itself failed."""

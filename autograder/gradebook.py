@@ -19,6 +19,8 @@ from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import AssignLatePenalties, SaveAutoGrades
+from sqlalchemy import Column as SqlColumn
+from sqlalchemy import Float, MetaData, String, Table, delete, insert, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SAWarning
 from traitlets.config import Config
@@ -28,6 +30,12 @@ from autograder.assemble import KEY
 from autograder.files import write_atomically
 
 CONFIG_FILE = "nbgrader_config.py"
+_BONUS = Table(
+    "course_bonus",  # beside nbgrader's own tables: what record_bonus wrote for each grade the last time
+    MetaData(),
+    SqlColumn("grade_id", String(32), primary_key=True),
+    SqlColumn("points", Float, nullable=False),
+)
 
 
 class GradebookError(RuntimeError):
@@ -132,8 +140,10 @@ def ensure_assignment(course: Course, lesson: str) -> None:
         raise GradebookError(f"nbgrader cannot create the assignment {lesson}:\n{said}")
 
 
-def record(course: Course, student: str, lesson: str, notebook: NotebookNode, timestamp: str | None = None) -> None:
-    """Write the automatic grades of a graded notebook; manual scores and comments stay.
+def record(
+    course: Course, student: str, lesson: str, notebook: NotebookNode, timestamp: str | None = None
+) -> list[str]:
+    """Write the automatic grades of a graded notebook; manual scores and comments stay. Returns notes to the grader.
 
     Args:
         student: created in the gradebook where unknown.
@@ -148,22 +158,39 @@ def record(course: Course, student: str, lesson: str, notebook: NotebookNode, ti
     }
     with quiet():
         SaveAutoGrades(config=course.config).preprocess(notebook, resources)
-        record_bonus(course.db_url, student, lesson, lesson, notebook)
+        notes = record_bonus(course.db_url, student, lesson, lesson, notebook)
         AssignLatePenalties(config=course.config).preprocess(notebook, resources)
+    return notes
 
 
-def record_bonus(db_url: str, student: str, lesson: str, notebook_id: str, notebook: NotebookNode) -> None:
-    """Write the points of the bonus exercises as nbgrader's extra credit.
+def record_bonus(db_url: str, student: str, lesson: str, notebook_id: str, notebook: NotebookNode) -> list[str]:
+    """Write the points of the bonus exercises as nbgrader's extra credit; returns notes to the grader.
 
-    That field of a bonus exercise's check belongs to the autograder; a grader who disagrees changes its score.
+    What a grader has written there stays: it is what differs from the points that were written here the last time.
+    An emptied field is the autograder's again.
     """
     known = notebook.metadata.get(KEY, {})
+    notes = []
     with Gradebook(db_url) as gradebook:
+        connection = gradebook.db.connection()
+        _BONUS.create(connection, checkfirst=True)
         for exercise in known.get("exercises", []):
-            if exercise.get("bonus"):
-                grade = gradebook.find_grade(f"check_{exercise['id']}", notebook_id, lesson, student)
-                grade.extra_credit = float(exercise["points"])
+            if not exercise.get("bonus"):
+                continue
+            grade = gradebook.find_grade(f"check_{exercise['id']}", notebook_id, lesson, student)
+            points = float(exercise["points"])
+            this = _BONUS.c.grade_id == grade.id
+            if grade.extra_credit in (None, connection.scalar(select(_BONUS.c.points).where(this))):
+                grade.extra_credit = points
+                connection.execute(delete(_BONUS).where(this))
+                connection.execute(insert(_BONUS).values(grade_id=grade.id, points=points))
+            elif grade.extra_credit != points:
+                notes.append(
+                    f"The extra credit of {exercise['id']} stays {grade.extra_credit:g}, as a grader wrote it; "
+                    f"the autograder finds {points:g}."
+                )
         gradebook.db.commit()
+    return notes
 
 
 def write_graded(course: Course, student: str, lesson: str, notebook: NotebookNode) -> Path:

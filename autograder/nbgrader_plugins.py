@@ -88,7 +88,10 @@ class RecordBonus(NbGraderPreprocessor):  # type: ignore[misc]
     def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
         """Record the bonus."""
         known = resources["nbgrader"]
-        gradebook.record_bonus(known["db_url"], known["student"], known["assignment"], known["notebook"], nb)
+        for note in gradebook.record_bonus(
+            known["db_url"], known["student"], known["assignment"], known["notebook"], nb
+        ):
+            self.log.warning("%s: %s", known["student"], note)
         return nb, resources
 
 

@@ -12,10 +12,12 @@ import pytest
 from nbgrader.api import Gradebook, MissingEntry
 
 from autograder import gradebook
+from autograder.class_grading import ClassGrading
 from autograder.gradebook import Course, GradebookError
+from autograder.sandbox.kernel import KernelSandbox
 from tests.grading.conftest import HandIn
 from tests.grading.fixture_lesson import NAME
-from tests.grading.helpers import RIGHT, cell, submission
+from tests.grading.helpers import LIMITS, RIGHT, cell, submission
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # nbgrader's own queries
 MISTAKEN = {**RIGHT, "scale": "def scale(x, factor):\n    return x + factor"}
@@ -77,7 +79,10 @@ def test_autograde_and_feedback_give_the_line_s_grades(course: Course, hand_in: 
     }
     assert "<strong>scale: 4 of 4 points</strong>" in pages["ada"]
     assert "<i>kept</i>" in pages["ada"]
-    assert not re.findall(r"<script[^>]*>[^<]*hostile", pages["ada"])
+    for page in pages.values():  # it fetches nothing and runs nothing
+        assert "<script" not in page
+        assert re.search(r"<meta content=\"default-src 'none';[^>]*http-equiv=\"Content-Security-Policy\"", page)
+        assert not re.findall(r"""(?:src|href)=["'](?!#|data:)""", page)
     assert "This adds the factor." in pages["bob"]
     assert "could not be read as a notebook" in pages["cy"]
     assert "solution" not in re.sub(r"<style.*?</style>", "", pages["bob"], flags=re.DOTALL).lower()
@@ -103,6 +108,37 @@ def test_manual_grades_and_comments_survive_regrading(course: Course, hand_in: H
         assert checked.needs_manual_grade
         assert book.find_comment("scale", NAME, NAME, "ada").comment == "Nice."
         assert book.find_submission(NAME, "ada").score == 1.5 + 3.5 + 2 + 2
+
+
+def test_the_extra_credit_of_a_grader_survives_regrading_and_an_emptied_one_is_filled(
+    course: Course, hand_in: HandIn, caplog: pytest.LogCaptureFixture
+) -> None:
+    def extra_credit(written: float | None = None, *, write: bool = False) -> float | None:
+        with Gradebook(course.db_url) as book:
+            grade = book.find_grade("check_shift", NAME, NAME, "ada")
+            if write:
+                grade.extra_credit = written
+                book.db.commit()
+            value: float | None = grade.extra_credit
+            return value
+
+    hand_in("ada", submission(RIGHT))
+    nbgrader(course.api().generate_assignment(NAME))
+    autograde(course, "ada")
+    assert extra_credit() == 2
+    hand_in("ada", submission({**RIGHT, "shift": "def shift(x, by):\n    return x"}))
+    autograde(course, "ada")
+    assert extra_credit() == 0  # what the autograder wrote itself follows the submission
+    extra_credit(1.5, write=True)
+    run = ClassGrading(course, NAME, KernelSandbox(), LIMITS)
+    _, notes = run.grade("ada")
+    assert extra_credit() == 1.5
+    assert list(notes) == ["The extra credit of shift stays 1.5, as a grader wrote it; the autograder finds 0."]
+    autograde(course, "ada")
+    assert extra_credit() == 1.5
+    extra_credit(None, write=True)
+    autograde(course, "ada")
+    assert extra_credit() == 0
 
 
 def test_late_penalties_count_the_bonus(course: Course, hand_in: HandIn) -> None:
