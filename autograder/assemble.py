@@ -58,7 +58,10 @@ def assemble(lesson: LessonSource, submission: Submission) -> NotebookNode:
     grader. An exercise without an answer keeps its stub.
     """
     given = lesson.notebook.cells
+    sentence = submission.sentence
     placed = _place(given, submission.cells, [exercise.name for exercise in lesson.exercises])
+    if submission.outcome == "read" and not any(exercise.name in placed.answers for exercise in lesson.exercises):
+        sentence = f"The notebook has none of the answer cells of {lesson.name}. Is it that of another lesson?"
     cells = [_learner_cell(source) for source in placed.own.get(-1, [])]
     for index, original in enumerate(given):
         cell = copy.deepcopy(original)
@@ -84,8 +87,8 @@ def assemble(lesson: LessonSource, submission: Submission) -> NotebookNode:
     notebook.metadata[KEY] = {
         "lesson": lesson.name,
         "intake": submission.outcome,
-        "sentence": submission.sentence,
-        "notes": placed.notes,
+        "sentence": sentence,
+        "notes": [*placed.notes, *([sentence] if sentence else [])],
     }
     return notebook
 

@@ -61,9 +61,25 @@ def from_path(path: Path) -> Submission:
     try:
         return from_bytes(read_plain(path, MAX_BYTES + 1))
     except FileNotFoundError:
-        return from_bytes(None)
+        return _absent(path)
     except OSError as error:
         return _malformed(f"it cannot be read as a file ({error.strerror or 'not a plain file'})")
+
+
+def _absent(path: Path) -> Submission:
+    """Nothing came under the name that counts; a browser that saved `LESSON (1).ipynb` is the usual reason."""
+    try:
+        others = sorted(other.name for other in path.parent.iterdir() if other.suffix.lower() == ".ipynb")
+    except OSError:
+        others = []
+    if not others:
+        return from_bytes(None)
+    found = ", ".join(f"`{_text(name)}`" for name in others[:3])
+    return Submission(
+        "missing",
+        sentence=f"There is no {path.name}, but {found[:MAX_NAME]}. Only a notebook of exactly that name is graded: "
+        "rename it and hand it in again.",
+    )
 
 
 def from_bytes(data: bytes | None) -> Submission:

@@ -85,10 +85,20 @@ def read_answers(raw: bytes, run: str, cases: Cases) -> tuple[Answers, tuple[str
     return answers, tuple(notes)
 
 
-def judge(lesson: LessonSource, plan: Sequence[PlannedCell], cases: Cases, run: Run, name: str) -> Verdict:
-    """Compare the answers of the run `name` with the reference and give points, exercise by exercise."""
+def judge(
+    lesson: LessonSource, plan: Sequence[PlannedCell], cases: Cases, run: Run, name: str, sentence: str = ""
+) -> Verdict:
+    """Compare the answers of the run `name` with the reference and give points, exercise by exercise.
+
+    `sentence`, where there is one, is why all that is unanswered is unanswered.
+    """
     answers, notes = read_answers(run.answers, name, cases)
     results = tuple(_judge_one(exercise, plan, cases, run, answers) for exercise in lesson.exercises)
+    if sentence:
+        results = tuple(
+            without_answer(result.exercise, "unanswered", sentence) if result.outcome == "unanswered" else result
+            for result in results
+        )
     states = {run.cells[cell.index].state for cell in plan if cell.index in run.cells}
     timeout = "timeout" in states or any(result.outcome == "timeout" for result in results)
     outcome = "crashed" if "crashed" in states else "timeout" if timeout else "graded"
@@ -113,7 +123,7 @@ def _judge_one(
         for role in ("answer", "check")
     }
     for where, cell in ran.items():
-        place = "the answer cell" if where == "answer" else name
+        place = f"The answer cell of {name}" if where == "answer" else name
         if cell is not None and cell.state == "timeout":
             return without_answer(
                 exercise, "timeout", f"{place} did not end within its time. Is there a loop that never ends?"

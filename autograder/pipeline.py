@@ -96,12 +96,12 @@ def grade_assembled(
     if known["intake"] != "read":
         verdict = judging.unanswered(lesson, known["intake"], known["sentence"])
     elif not any(_holds_work(notebook, lesson, cell.index) for cell in planned if cell.role in ("answer", "learner")):
-        verdict = judging.unanswered(lesson, "graded", "")
+        verdict = judging.unanswered(lesson, "graded", known["sentence"])
     else:
         cases = judging.draw(lesson, seed)
         request = Request(planned, judging.encode(cases), lesson.withheld, limits or Limits())
         run = sandbox.run(request)
-        verdict = judging.judge(lesson, planned, cases, run, request.run)
+        verdict = judging.judge(lesson, planned, cases, run, request.run, known["sentence"])
     write_feedback(notebook, planned, run, verdict.exercises)
     graded = _graded(notebook, lesson, verdict, tuple(known["notes"]))
     notebook.metadata[KEY] = {

@@ -12,6 +12,11 @@ from pathlib import Path
 
 import course_lib
 
+WITHHELD = """\
+raise ImportError("course_lib.{name} is not there in grading: it holds what this lesson asks. Write it without")
+"""
+"""What stands in the place of a withheld module, so that an answer that imports it is told why it fails."""
+
 EXERCISE_MODULES = ("answers.py", "functions.py", "programs.py")
 """All that a guest holds of course_lib.exercises."""
 
@@ -44,6 +49,8 @@ def build(folder: Path, withheld: Sequence[str] = ()) -> None:
 
     package = folder / "course_lib"
     shutil.copytree(_COURSE_LIB, package, ignore=ignore)
+    for name in withheld:
+        (package / f"{name}.py").write_text(WITHHELD.format(name=name), encoding="utf-8")
     (package / "exercises").mkdir()
     (package / "exercises" / "__init__.py").write_text('"""What goes in and out of a check."""\n', encoding="utf-8")
     for name in EXERCISE_MODULES:

@@ -34,6 +34,8 @@ from autograder.sandbox import MAX_ANSWERS, CellRun, Limits, Request, Run, Sandb
 START_SECONDS = 60.0
 GRACE_SECONDS = 2.0
 """How long a kernel may take to heed an interrupt."""
+PLACE = "sandbox"
+"""What messages and tracebacks show for the folder of a run."""
 _POLL_SECONDS = 0.1
 _GUILTY: tuple[State, ...] = ("timeout", "crashed")
 T = TypeVar("T")
@@ -54,7 +56,7 @@ class KernelSandbox:
                 cells, starts = _wait_for(_run_all(request, place))
             finally:
                 place.end_processes()
-            return Run(cells, place.answers(), starts)
+            return Run({index: place.hidden_in(cell) for index, cell in cells.items()}, place.answers(), starts)
 
 
 class _Place:
@@ -63,6 +65,7 @@ class _Place:
     def __init__(self, folder: Path, request: Request) -> None:
         self.folder = folder
         self.run = request.run
+        self._written = json.dumps(str(folder))[1:-1]
         for name in ("home", "work", "exchange/cases", "kernels/guest"):
             (folder / name).mkdir(parents=True)
         guest.build(folder / "guest", request.withheld)
@@ -101,9 +104,17 @@ class _Place:
     def answers(self) -> bytes:
         """The lines that were written; nothing where the file is not a plain file any more."""
         try:
-            return read_plain(self.folder / "exchange" / "answers.jsonl", MAX_ANSWERS)
+            raw = read_plain(self.folder / "exchange" / "answers.jsonl", MAX_ANSWERS)
         except OSError:
             return b""
+        return raw.replace(self._written.encode(), PLACE.encode())
+
+    def hidden_in(self, cell: CellRun) -> CellRun:
+        """What happened to a cell without this run's own folder, which is another one each time."""
+        outputs = tuple(
+            nbformat.from_dict(json.loads(json.dumps(output).replace(self._written, PLACE))) for output in cell.outputs
+        )
+        return CellRun(cell.state, outputs, cell.error.replace(str(self.folder), PLACE))
 
     def end_processes(self) -> None:
         """End every process that this run started and that can be found: by its environment."""

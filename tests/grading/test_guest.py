@@ -46,7 +46,10 @@ def test_a_guest_holds_the_subject_without_what_the_lesson_asks(tmp_path: Path, 
         and name not in ("course_lib/check.py", "course_lib/learner.py", "course_lib/py.typed")
         and not any(name == f"course_lib/{left}.py" or name.startswith(f"course_lib/{left}/") for left in withheld)
     }
-    assert files == subject | OF_THE_CHECKS
+    in_their_place = {f"course_lib/{left}.py" for left in withheld}
+    assert files == subject | OF_THE_CHECKS | in_their_place
+    for left in withheld:
+        assert (tmp_path / "course_lib" / f"{left}.py").read_text() == guest.WITHHELD.format(name=left)
     assert withheld, "a lesson withholds at least the module that holds its answers"
 
 

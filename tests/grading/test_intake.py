@@ -95,6 +95,15 @@ def test_nothing_there_is_missing() -> None:
     assert from_bytes(None).outcome == "missing"
 
 
+def test_a_notebook_of_another_name_is_missing_and_named(tmp_path: Path) -> None:
+    (tmp_path / "lesson (1).ipynb").write_text("{}")
+    (tmp_path / "notes.txt").write_text("x")
+    read = from_path(tmp_path / "lesson.ipynb")
+    assert read.outcome == "missing"
+    assert read.sentence.startswith("There is no lesson.ipynb, but `lesson (1).ipynb`.")
+    assert "rename it" in read.sentence
+
+
 def test_a_path_without_a_file_is_missing(tmp_path: Path) -> None:
     assert from_path(tmp_path / "a" / "b.ipynb").outcome == "missing"
 

@@ -209,3 +209,42 @@ def test_a_crash_and_a_loop_together_are_both_survived() -> None:
     graded = grade(submission(answers), SHORT)
     assert graded.outcome == "crashed"
     assert points(graded) == {"scale": (0, "timeout"), "centre": (0, "crashed"), "shift": (2, "right")}
+
+
+def test_a_notebook_of_another_lesson_is_told_apart_from_an_unanswered_one() -> None:
+    other = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell("x = 1"), nbformat.v4.new_markdown_cell("YOUR ANSWER HERE")]
+    )
+    graded = grade(other)
+    assert {result.message for result in graded.exercises} == {graded.notes[0]}
+    assert "Is it that of another lesson?" in graded.notes[0]
+    assert not grade(submission()).notes
+
+
+def test_an_answer_that_imports_what_is_withheld_is_told_why() -> None:
+    source = "from course_lib.optimizers import Adam\n" + RIGHT["scale"]
+    inside = "def centre(x):\n    from course_lib.optimizers import Adam\n    return x - x.mean()"
+    graded = grade(submission({**RIGHT, "scale": source, "centre": inside}))
+    assert points(graded) == {"scale": (0, "error"), "centre": (0, "error"), "shift": (2, "right")}
+    for result in graded.exercises[:2]:
+        assert "course_lib.optimizers is not there in grading" in result.message
+
+
+def test_asking_with_input_is_an_error_that_says_so() -> None:
+    source = "def scale(x, factor):\n    factor = input()\n    return factor * x"
+    graded = grade(submission({**RIGHT, "scale": source}))
+    assert points(graded)["scale"] == (0, "error")
+    assert "nobody is there to answer input()" in graded.exercises[0].message
+
+
+def test_no_message_or_output_shows_the_folder_of_the_run() -> None:
+    source = "import os\nprint(os.getcwd())\n{}(os.getcwd())"
+    inside = "def centre(x):\n    import os\n    raise ValueError(os.getcwd())"
+    own = "from course_lib.layers import nothing"
+    answers = {"scale": source.format("raise ValueError") + "\n", "centre": inside}
+    graded = grade(submission(answers, after={"check_scale": own}))
+    written = nbformat.writes(graded.notebook) + repr(graded.entry())
+    assert "grading-" not in written
+    assert "sandbox" in graded.exercises[0].message
+    assert "sandbox" in graded.exercises[1].message
+    assert "sandbox" in written

@@ -107,7 +107,7 @@ def test_a_file_cannot_grow_without_end() -> None:
 
 def test_input_is_refused() -> None:
     done = run("name = input('your name?')", check=False)
-    assert done.cells[1].error.startswith("StdinNotImplementedError")
+    assert done.cells[1].error == "EOFError: in grading nobody is there to answer input()"
 
 
 def test_a_huge_answer_comes_out_as_too_large() -> None:
@@ -154,7 +154,7 @@ def test_the_sandbox_has_a_home_and_folder_of_its_own_and_no_project(root: Path)
         "import os, sys\nprint(os.getcwd(), os.path.expanduser('~'), *sys.path, *os.environ.values())", check=False
     )
     shown = text(done, 1)
-    assert "grading-" in shown
+    assert shown.startswith("sandbox/work sandbox/home")
     places = shown.replace(str(root / ".venv"), "").split()
     assert str(root) not in places
     assert str(Path.home()) not in places
