@@ -80,7 +80,9 @@ def grade(
     if json_file is not None:
         write_json(json_file, lesson, entries)
     told = ", ".join(f"{count} {outcome}" for outcome, count in _outcomes(entries).items())
-    console.print(f"{len(entries)} of {len(students)} submissions of {escape(lesson)}: {told or 'none'}.")
+    console.print(
+        f"{len(entries)} of {len(students)} submissions of {escape(lesson)}: {told or 'none'}.", soft_wrap=True
+    )
     if stopped:
         command = f"python -m autograder grade {lesson} --ungraded"
         console.print(f"Stopped. What is done is recorded; go on with: [bold]{escape(command)}[/]", soft_wrap=True)
@@ -112,11 +114,12 @@ def _grade_one(run: ClassGrading, student: str, bar: Progress) -> dict[str, Any]
     except Exception as error:  # noqa: BLE001  whatever is wrong with one submission, the others are graded
         bar.console.print(
             f"[bold red]{escape(student)}: the grader failed, nothing is recorded:[/] "
-            f"{type(error).__name__}: {escape(str(error)[:500])}"
+            f"{type(error).__name__}: {escape(str(error)[:500])}",
+            soft_wrap=True,
         )
         return run.failed(student)
     for note in notes:
-        bar.console.print(f"[yellow]{escape(student)}:[/] {escape(note)}", highlight=False)
+        bar.console.print(f"[yellow]{escape(student)}:[/] {escape(note)}", highlight=False, soft_wrap=True)
     return entry
 
 
@@ -131,6 +134,7 @@ def progress_bar() -> Progress:
         TextColumn,
         TimeRemainingColumn,
     )
+    from rich.table import Column
     from rich.text import Text
 
     class Rate(ProgressColumn):
@@ -139,14 +143,19 @@ def progress_bar() -> Progress:
         def render(self, task: Task) -> Text:
             return Text(f"{1 / task.speed:.1f} s each" if task.speed else "")
 
+    def whole() -> Column:
+        return Column(no_wrap=True)
+
     return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        Rate(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[told]}"),
+        TextColumn("{task.description}", table_column=whole()),
+        BarColumn(bar_width=12),
+        MofNCompleteColumn(table_column=whole()),
+        Rate(table_column=whole()),
+        TimeRemainingColumn(table_column=whole()),
+        TextColumn("{task.fields[told]}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
         console=console,
+        expand=True,
+        disable=not console.is_terminal,  # a log gets the lines that stay, not the bar
     )
 
 
@@ -156,7 +165,7 @@ def _outcomes(entries: list[dict[str, Any]]) -> Counter[str]:
 
 def report(
     lessons: Annotated[
-        list[str] | None, typer.Argument(metavar="[LESSON]...", help="Lessons; all that were graded if none.")
+        list[str] | None, typer.Argument(metavar="LESSON", help="Lessons; all that were graded if none.")
     ] = None,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the page there.")] = None,
     open_: Annotated[bool, typer.Option("--open", help="Write the page and open it in the browser.")] = False,

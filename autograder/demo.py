@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -143,21 +145,39 @@ def _say_where(course: Course, classes: Classes, report: Path, console: Console)
     student = samples[0].student
     feedback = course.folder("feedback", student, lesson) / f"{lesson}.html"
     lines = (
-        ("The class report", str(report)),
-        (f"{student.capitalize()}'s feedback page", str(feedback)),
-        ("Every student's feedback", str(course.root / "feedback")),
-        ("The gradebook", str(course.root / "gradebook.db")),
+        ("The class report", report),
+        (f"{student.capitalize()}'s feedback page", feedback),
+        ("Every student's feedback", course.root / "feedback"),
+        ("The gradebook", course.root / "gradebook.db"),
     )
     console.print("\nWhere everything is")
     for what, where in lines:
-        console.print(f"  {what}: {escape(where)}", soft_wrap=True, highlight=False)
+        console.print(f"  {what}: {escape(_seen_from(Path.cwd(), where))}", soft_wrap=True, highlight=False)
     console.print("\nWhat to do next")
-    for what, command in (
-        ("Open the class report", f"python -m autograder report --open --course {shlex.quote(str(course.root))}"),
+    for what, command in commands_to_go_on(Path.cwd(), course.root):
+        console.print(f"  {what}:\n    {escape(command)}", soft_wrap=True, highlight=False)
+
+
+def commands_to_go_on(here: Path, course: Path) -> list[tuple[str, str]]:
+    """What to do after the demo, each with a command that works as pasted in the folder `here`, activated or not."""
+    folder = shlex.quote(_seen_from(here, course))
+    # JupyterLab starts in the course's folder: nbgrader reads its settings there.
+    return [
+        ("Open the class report", f"{_python(here, here)} -m autograder report --open --course {folder}"),
         (
-            "Grade by hand in formgrader",
-            f"cd {shlex.quote(str(course.root))} && jupyter lab, then Nbgrader > Formgrader",
+            "Grade by hand: in JupyterLab, open the menu Nbgrader, then Formgrader",
+            f"(cd {folder} && {_python(here, course)} -m jupyterlab)",
         ),
-        ("See what students see", "make lab"),
-    ):
-        console.print(f"  {what}: {escape(command)}", soft_wrap=True, highlight=False)
+        ("See what students see", f"{_python(here, here)} -m jupyterlab lessons"),
+    ]
+
+
+def _seen_from(here: Path, path: Path) -> str:
+    """`path` as it is written in the folder `here`: short where it lies inside."""
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+def _python(here: Path, folder: Path) -> str:
+    """The Python that is running, as it is called from `folder`; one outside of `here` by its whole path."""
+    python = Path(sys.executable)  # not resolved: an environment's Python is a link
+    return shlex.quote(os.path.relpath(python, folder) if python.is_relative_to(here) else str(python))

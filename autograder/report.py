@@ -131,6 +131,7 @@ def print_summary(summary: Summary, console: Console) -> None:
     console.print(table)
     mistakes = summary.mistakes()
     if mistakes:
+        console.print()
         table = Table(title="Recognised mistakes", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
         for head, justify in (("students", "right"), ("exercise", "left"), ("mistake", "left")):
             table.add_column(head, justify=justify)  # type: ignore[arg-type]

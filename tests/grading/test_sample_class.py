@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from rich.console import Console
 
 from autograder import sample_class
-from autograder.demo import DemoError, run_demo
+from autograder.demo import DemoError, commands_to_go_on, run_demo
 from autograder.lesson import LessonSource
 from autograder.pipeline import grade_submission
 from autograder.sample_class import SampleError
@@ -83,6 +84,24 @@ def test_the_demo_replaces_nothing_but_a_demo(tmp_path: Path, root: Path) -> Non
     with pytest.raises(DemoError, match="holds other files"):
         run_demo(root, tmp_path, Console(quiet=True))
     assert (tmp_path / "thesis.txt").exists()
+
+
+def test_the_commands_after_the_demo_work_as_pasted(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    course = tmp_path / "the demo"
+    course.mkdir()
+    outside = commands_to_go_on(tmp_path, course)
+    assert f"{shlex.quote(sys.executable)} -m autograder report --open --course 'the demo'" in dict(outside).values()
+
+    python = tmp_path / ".venv" / "bin" / "python"
+    monkeypatch.setattr(sys, "executable", str(python))
+    inside = [command for _, command in commands_to_go_on(tmp_path, course)]
+    assert inside == [
+        ".venv/bin/python -m autograder report --open --course 'the demo'",
+        "(cd 'the demo' && ../.venv/bin/python -m jupyterlab)",
+        ".venv/bin/python -m jupyterlab lessons",
+    ]
 
 
 @pytest.mark.parametrize("lesson", LESSONS)
