@@ -115,7 +115,7 @@ def print_summary(summary: Summary, console: Console) -> None:
         padding=0,
         pad_edge=False,
     )
-    table.add_column("student", no_wrap=True)
+    table.add_column("student", max_width=20, overflow="fold")  # e-mail addresses are long
     for exercise in summary.exercises:
         points = f"+{exercise.points}" if exercise.stretch else str(exercise.points)
         table.add_column(f"{exercise.name}\n{points}".replace("_", "\n"), justify="right")

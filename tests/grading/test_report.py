@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
@@ -78,6 +79,19 @@ def test_the_terminal_shows_every_student_and_mistake() -> None:
     ):
         assert word in text
     assert "\u2026" not in text  # nothing is cut off at 80 columns
+
+
+def test_a_student_with_a_long_name_leaves_room_for_the_marks_at_80_columns() -> None:
+    exercises = tuple(replace(EXERCISES[0], name=f"exercise_number_{number}") for number in range(6))
+    name = "maximiliane.von.und.zu.hohenstein@student.example.edu"
+    results = [{**result(0, 4, "crashed"), "id": exercise.name} for exercise in exercises]
+    console = Console(width=80, no_color=True)
+    with console.capture() as shown:
+        print_summary(Summary(NAME, exercises, (entry(name, "malformed", *results),)), console)
+    lines = shown.get().splitlines()
+    assert "\u2026" not in shown.get()
+    assert sum("crash crash crash crash crash crash" in " ".join(line.split()) for line in lines) == 1
+    assert name in "".join(line.split()[0] for line in lines if line.strip())  # folded, not cut
 
 
 class Links(HTMLParser):
