@@ -8,8 +8,6 @@ up anew at every move, so that it takes part as soon as it is written.
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from html import escape
@@ -22,11 +20,12 @@ from matplotlib.patheffects import withStroke
 
 from course_lib import figures
 from course_lib._typing import Array
-from course_lib.exercises.programs import captured
+from course_lib.explore.exploration import Exploration
 from course_lib.graph import BackwardStep, Value
 
 FORWARD, BACKWARD = figures.PALETTE["blue"], figures.PALETTE["vermillion"]
 SYMBOLS = {"*": "\u00d7", "-": "\u2212", "**2": "( )\u00b2"}
+LOOK = "max-width: 46em; line-height: 1.5"
 CLOSE = 1e-4
 """Relative difference up to which a slope by differences agrees with a gradient."""
 
@@ -261,7 +260,11 @@ def _draw_node(ax: Any, expression: Expression, node: Value, now: Moment) -> Non
 
 
 def by_differences(function: Callable[..., Any], expression: Expression, inputs: Mapping[str, float]) -> Array | str:
-    """The gradient at `inputs` as the learner's `numerical_gradient` finds it, or a sentence about why it does not."""
+    """The gradient at `inputs` as the learner's `numerical_gradient` finds it, or a sentence about why it does not.
+
+    Raises:
+        TimeoutError: the learner's function ran out of its time.
+    """
     names = list(inputs)
 
     def f(theta: Array) -> float:
@@ -270,17 +273,24 @@ def by_differences(function: Callable[..., Any], expression: Expression, inputs:
 
     theta = np.array([inputs[name] for name in names])
     try:
-        with captured(), np.errstate(all="ignore"):
+        with np.errstate(all="ignore"):
             found = np.asarray(function(f, theta), dtype=np.float64)
     except NotImplementedError:
         return NOT_WRITTEN
+    except TimeoutError:
+        raise
     except Exception as error:  # noqa: BLE001 - whatever a learner's code raises becomes a sentence
-        return f"Your numerical_gradient stopped with {type(error).__name__}: {error}. Its check, below, helps you on."
+        return _stopped(error)
     if found.shape != theta.shape:
         return (
             f"Your numerical_gradient returned shape {found.shape}; it should be {theta.shape}. See its check, below."
         )
     return found
+
+
+def _stopped(error: Exception) -> str:
+    stopped = f"{type(error).__name__}: {error}"[:200]
+    return f"Your numerical_gradient stopped with {stopped}. Its check, below, helps you on."
 
 
 NOT_WRITTEN = (
@@ -289,7 +299,7 @@ NOT_WRITTEN = (
 )
 
 
-class GraphStepper(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
+class GraphStepper(Exploration):
     """Step through a graph, move its inputs, and see values and gradients.
 
     Args:
@@ -302,7 +312,6 @@ class GraphStepper(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
     """
 
     def __init__(self, namespace: Mapping[str, Any] | None = None) -> None:
-        self._namespace: Mapping[str, Any] = {} if namespace is None else namespace
         wide = {"description_width": "5em"}
         self.graph = widgets.Dropdown(options=list(EXPRESSIONS), description="graph", style=wide)
         self.step = widgets.IntSlider(description="step", style=wide, layout={"width": "26em"})
@@ -312,7 +321,7 @@ class GraphStepper(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         self.sliders: dict[str, widgets.FloatSlider] = {}
         self._inputs = widgets.GridBox(layout={"grid_template_columns": "repeat(2, minmax(16em, 26em))"})
         moves = widgets.HBox([self.step, self.back, self.next])
-        super().__init__([self.graph, self._inputs, moves, self.image, self.told, self.table])
+        super().__init__([self.graph, self._inputs, moves, self.image, self.told, self.table], namespace)
         self._choose()
         self.graph.observe(lambda _: self._choose(), names="value")
         self.step.observe(lambda _: self._show(), names="value")
@@ -331,6 +340,11 @@ class GraphStepper(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
 
     def _choose(self) -> None:
         """Show the chosen graph at its own start."""
+        with self.one_at_a_time:
+            self._exchange_inputs()
+            self._show()
+
+    def _exchange_inputs(self) -> None:
         self.sliders = {
             name: widgets.FloatSlider(
                 value=value, min=-3, max=3, step=0.1, description=name, style={"description_width": "5em"}
@@ -342,25 +356,32 @@ class GraphStepper(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         self._inputs.children = tuple(self.sliders.values())
         self.step.max = step_count(self.expression)
         self.step.value = 0
-        self._show()
 
     def _move(self, by: int) -> None:
-        self.step.value = min(max(self.step.value + by, 0), self.step.max)
+        with self.one_at_a_time:
+            self.step.value = min(max(self.step.value + by, 0), self.step.max)
 
     def _show(self) -> None:
-        now = moment(self.expression, self.inputs, self.step.value)
-        alt = _alt(self.expression, now, self.step.value, self.step.max)
-        self.image.value = figures.image_html(draw(self.expression, now), alt)
-        self.told.value = f'<p role="status" style="max-width: 46em">{escape(now.sentence)}</p>'
-        self.table.value = self._gradients(now)
+        with self.one_at_a_time:
+            now = moment(self.expression, self.inputs, self.step.value)
+            alt = _alt(self.expression, now, self.step.value, self.step.max)
+            self.image.value = figures.image_html(draw(self.expression, now), alt)
+            self.told.value = f'<p role="status" style="{LOOK}">{escape(now.sentence)}</p>'
+            self.table.value = self._gradients(now)
 
     def _gradients(self, now: Moment) -> str:
         """The gradients of the inputs that are complete, beside the learner's own differences."""
         done = [name for name in self.sliders if name in now.complete]
         if not done:
             return ""
-        function = self._namespace.get("numerical_gradient")
-        found = by_differences(function, self.expression, self.inputs) if callable(function) else NOT_WRITTEN
+        function = self.own("numerical_gradient")
+        found: Array | str = NOT_WRITTEN
+        if function is not None:
+            try:
+                with self.limited("numerical_gradient"):
+                    found = by_differences(function, self.expression, self.inputs)
+            except TimeoutError as error:
+                found = _stopped(error)
         lines = []
         for place, name in enumerate(self.sliders):
             if name in done:
@@ -371,25 +392,14 @@ class GraphStepper(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
                     said += "(they agree)" if near else "(they differ)"
                 lines.append(f"<li>{escape(said)}</li>")
         note = f"<p>{escape(found)}</p>" if isinstance(found, str) else ""
-        return f'<ul style="max-width: 46em">{"".join(lines)}</ul>{note}'
+        return f'<ul style="{LOOK}">{"".join(lines)}</ul>{note}'
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        """Beside the live view a picture and a fixed text, for where no kernel runs."""
-        bundle = super()._repr_mimebundle_(**kwargs)
-        data = bundle[0] if isinstance(bundle, tuple) else bundle
+    def resting(self) -> tuple[Figure, str, str]:
+        """The neuron after its last step."""
         expression = EXPRESSIONS["one neuron"]
         last = step_count(expression)
         now = moment(expression, expression.inputs, last)
-        alt = _alt(expression, now, last, last)
-        fig = draw(expression, now)
-        png = io.BytesIO()
-        fig.savefig(png, format="png", dpi=figures.SCREEN_DPI, metadata={"Software": None})
-        return {
-            **data,
-            "text/plain": f"A graph to step through. {alt}",
-            "text/html": figures.image_html(fig, alt),  # exported pages keep alternative text only in HTML
-            "image/png": base64.b64encode(png.getvalue()).decode("ascii"),
-        }, {"image/png": {"alt": alt}}
+        return draw(expression, now), _alt(expression, now, last, last), "A graph to step through."
 
 
 def _alt(expression: Expression, now: Moment, step: int, last: int) -> str:

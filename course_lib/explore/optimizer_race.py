@@ -8,13 +8,10 @@ as soon as they are written; until then, and where one stops with an error, the 
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from html import escape
-from threading import RLock
 from typing import Any
 
 import ipywidgets as widgets
@@ -24,7 +21,7 @@ from matplotlib.figure import Figure
 from course_lib import figures
 from course_lib._typing import Array
 from course_lib.exercises import adaptive_optimizers
-from course_lib.exercises.programs import captured
+from course_lib.explore.exploration import Exploration
 
 MAX_STEPS = 300
 SAME_RATE = 0.01
@@ -154,12 +151,13 @@ def run(racer: Racer, function: Callable[..., Any], surface: Surface, lr: float,
 
     Raises:
         TypeError: the function returns something else than theta and as many arrays as it was given to remember.
+        ValueError: theta becomes NaN. On these surfaces it runs away first, unless the function makes it so.
         Exception: whatever the function raises.
     """
     theta: Array = np.array(surface.start)
     memory: Sequence[Array] = [np.zeros(2) for _ in range(racer.memory)]
     path = [theta]
-    with captured(), np.errstate(all="ignore"):
+    with np.errstate(all="ignore"):
         for t in range(1, steps + 1):
             copies = [np.array(array) for array in memory]
             came = racer.step(function, theta.copy(), surface.slope(theta), copies, t, lr)
@@ -168,7 +166,9 @@ def run(racer: Racer, function: Callable[..., Any], surface: Surface, lr: float,
             theta, *memory = (np.asarray(value, dtype=np.float64) for value in came)
             if theta.shape != (2,):
                 raise TypeError(f"theta came back with shape {theta.shape} instead of (2,)")
-            if not np.isfinite(theta).all() or np.abs(theta).max() > FAR:
+            if np.isnan(theta).any():
+                raise ValueError(f"theta is not a number (NaN) after step {t}")
+            if np.abs(theta).max() > FAR:
                 break
             path.append(theta)
     return np.array(path)
@@ -231,7 +231,7 @@ def _listed(names: Sequence[str]) -> str:
 def draw(entries: Sequence[Entry], surface: Surface, steps: int) -> Figure:
     """Paths on the surface's contours, and loss against step."""
     with figures.style():
-        fig = Figure(figsize=(9.4, 4.2), dpi=figures.SCREEN_DPI)
+        fig = Figure(figsize=(8.6, 4.2), dpi=figures.SCREEN_DPI)
         ground, chart = fig.subplots(1, 2, width_ratios=[1.25, 1])
         x = np.linspace(-surface.half_width, surface.half_width, 161)
         y = np.linspace(-surface.half_height, surface.half_height, 121)
@@ -277,7 +277,7 @@ def _entry(racer: Racer, function: Callable[..., Any], surface: Surface, lr: flo
     return Entry(label, look, path, surface.loss(path[:, 0], path[:, 1]), len(path) < steps + 1)
 
 
-class OptimizerRace(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
+class OptimizerRace(Exploration):
     """Choose a surface, give each racer its rate, and see who is ahead.
 
     Args:
@@ -292,10 +292,7 @@ class OptimizerRace(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
     """
 
     def __init__(self, namespace: Mapping[str, Any] | None = None) -> None:
-        self._namespace: Mapping[str, Any] = {} if namespace is None else namespace
         self._quiet = False
-        # JupyterLab may answer two controls in two threads; one at a time, the last picture shows the last values.
-        self._one_at_a_time = RLock()
         wide = {"description_width": "11em"}
         self.surface = widgets.Dropdown(options=list(SURFACES), description="surface", style=wide)
         self.steps = widgets.IntSlider(
@@ -327,7 +324,7 @@ class OptimizerRace(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         self.image, self.told = widgets.HTML(), widgets.HTML()
         rows = [widgets.HBox([self.rates[racer.name], self.runs[racer.name]]) for racer in RACERS]
         buttons = widgets.HBox([self.same, self.best])
-        super().__init__([self.surface, self.steps, *rows, buttons, self.told, self.image])
+        super().__init__([self.surface, self.steps, *rows, buttons, self.told, self.image], namespace)
         for control in (self.surface, self.steps, *self.runs.values(), *self.rates.values()):
             control.observe(lambda _: self._show(), names="value")
         self.same.on_click(lambda _: self._set_rates(lambda _racer: SAME_RATE))
@@ -338,12 +335,13 @@ class OptimizerRace(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         surface, steps = SURFACES[self.surface.value], self.steps.value
         function, _ = self._function(racer)
         try:
-            return tune(racer, function, surface, steps)
+            with self.limited(racer.function):
+                return tune(racer, function, surface, steps)
         except Exception:  # noqa: BLE001 - a learner's function that stops is replaced, and named when it is shown
             return tune(racer, _course(racer), surface, steps)
 
     def _set_rates(self, rate: Callable[[Racer], float]) -> None:
-        with self._one_at_a_time:
+        with self.one_at_a_time:
             self._quiet = True
             for racer in RACERS:
                 self.rates[racer.name].value = rate(racer)
@@ -352,8 +350,8 @@ class OptimizerRace(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
 
     def _function(self, racer: Racer) -> tuple[Callable[..., Any], bool]:
         """What the racer runs on, and whether that is the learner's."""
-        own = self._namespace.get(racer.function) if racer.function else None
-        return (own, True) if callable(own) else (_course(racer), False)
+        own = self.own(racer.function)
+        return (_course(racer), False) if own is None else (own, True)
 
     def _entries(self) -> tuple[list[Entry], list[str]]:
         """The runs of all that are ticked, and sentences about functions that the course's stand in for."""
@@ -365,7 +363,8 @@ class OptimizerRace(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
             function, mine = self._function(racer)
             lr = float(self.rates[racer.name].value)
             try:
-                entries.append(_entry(racer, function, surface, lr, steps, mine=mine))
+                with self.limited(racer.function):
+                    entries.append(_entry(racer, function, surface, lr, steps, mine=mine))
                 if racer.function and not mine:
                     waiting.append(racer.function)
                 continue
@@ -388,7 +387,7 @@ class OptimizerRace(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         return entries, notes
 
     def _show(self) -> None:
-        with self._one_at_a_time:
+        with self.one_at_a_time:
             if self._quiet:
                 return
             entries, notes = self._entries()
@@ -397,20 +396,13 @@ class OptimizerRace(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
             picture = figures.image_html(draw(entries, SURFACES[place], steps), _alt(SURFACES[place], said))
             paragraphs = "".join(f"<p>{escape(text)}</p>" for text in (said, *notes))
             self.image.value = picture
-            self.told.value = f'<div role="status" style="max-width: 50em">{paragraphs}</div>'
+            self.told.value = f'<div role="status" style="max-width: 50em; line-height: 1.5">{paragraphs}</div>'
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        """Beside the live view a picture and a fixed text, for where no kernel runs."""
-        bundle = super()._repr_mimebundle_(**kwargs)
-        data = bundle[0] if isinstance(bundle, tuple) else bundle
+    def resting(self) -> tuple[Figure, str, str]:
+        """The race with one rate for all, run by the course's versions."""
         place, entries = "badly scaled bowl", _resting_entries()
         alt = _alt(SURFACES[place], verdict(entries, place, 100))
-        png = io.BytesIO()
-        draw(entries, SURFACES[place], 100).savefig(
-            png, format="png", dpi=figures.SCREEN_DPI, metadata={"Software": None}
-        )
-        picture = base64.b64encode(png.getvalue()).decode("ascii")
-        return {**data, "text/plain": f"A race of optimizers. {alt}", "image/png": picture}, {"image/png": {"alt": alt}}
+        return draw(entries, SURFACES[place], 100), alt, "A race of optimizers."
 
 
 def _alt(surface: Surface, said: str) -> str:

@@ -207,6 +207,7 @@ def bent(theta: Any, *_a: Any) -> Any:
     [
         (crash, "Your adam_step stopped with IndexError: nothing here. The course's runs instead"),
         (lambda: 0, "Your adam_step stopped with TypeError"),
+        (lambda theta, grad, m, v, *_a: (theta * np.nan, m, v), "theta is not a number (NaN) after step 1"),
         (lambda *_a: None, "it should return 3 values"),
         (bent, "theta came back with shape (3, 3) instead of (2,)"),
         (stub, "adam_step is not written yet, so the course's version runs."),
@@ -222,11 +223,8 @@ def test_a_broken_function_gives_a_sentence_and_the_courses_runs(function: Any, 
     assert said in words(race)
 
 
-def test_functions_that_change_their_inputs_or_print_do_not_disturb_the_race(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_functions_that_change_their_inputs_do_not_disturb_the_race() -> None:
     def in_place(theta: Any, grad: Any, s: Any, lr: float, alpha: float, eps: float) -> Any:
-        print("debugging")
         s *= alpha
         s += (1 - alpha) * grad**2
         theta -= lr * grad / (np.sqrt(s) + eps)
@@ -236,7 +234,6 @@ def test_functions_that_change_their_inputs_or_print_do_not_disturb_the_race(
     np.testing.assert_allclose(
         run(racer, in_place, surface, 0.1, 30), run(racer, rmsprop_step, surface, 0.1, 30), rtol=1e-12
     )
-    assert capsys.readouterr().out == ""
 
 
 def test_who_runs_away_is_named_and_an_empty_race_says_so() -> None:
