@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import nbformat
 from playwright.sync_api import Locator, expect
 
 from tests.browser.jupyterlab import NotebookPage
@@ -65,3 +68,25 @@ def test_the_untouched_lesson_runs_to_its_end_and_the_race_on_the_courses_functi
     expect(told).to_contain_text("After 103 steps")
     expect(told).to_contain_text("adagrad_step, rmsprop_step and adam_step are not written yet")
     notebook.screenshot("04_untouched")
+
+
+def test_an_endless_step_does_not_hold_the_kernel(notebook: NotebookPage, served_folder: Path) -> None:
+    sources = (
+        "from course_lib.explore.optimizer_race import OptimizerRace\n\nOptimizerRace(globals())",
+        "def adam_step(*_):\n    while True:\n        pass",
+        "print('the kernel is free')",
+    )
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    path = served_folder / "endless.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)
+    notebook.open(path.name)
+    notebook.run_all()
+    widget = race(notebook)
+    notebook.move_slider(widget.locator(".widget-slider", has_text="steps"), 4)
+    told = widget.get_by_role("status")
+    expect(told).to_contain_text("Your adam_step stopped with TimeoutError", timeout=60_000)
+    expect(told).to_contain_text("After 104 steps", timeout=60_000)
+    notebook.run_all()
+    expect(notebook.cell(2)).to_contain_text("the kernel is free")
+    notebook.screenshot("04_race_endless", of=widget)
