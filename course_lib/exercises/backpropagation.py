@@ -190,6 +190,18 @@ NUMERICAL_GRADIENT = Exercise(
     ),
     misconceptions=(
         Misconception(
+            "same_array_twice",
+            "Every slope came out 0. That happens when both sides are one array: `up = theta` copies nothing, so the "
+            "step down takes back the step up. Write `up = theta.copy()`.",
+            _slopes(lambda _along, _h: 0.0),
+        ),
+        Misconception(
+            "stepped_back_to_the_middle",
+            "The lower point is theta itself, but the difference is divided by 2h. An entry that was raised by h must "
+            "fall by 2h to stand at theta - h; or work on two copies.",
+            _slopes(lambda along, h: (along(h) - along(0.0)) / (2 * h)),
+        ),
+        Misconception(
             "one_sided",
             "This is the one-sided difference, from theta to theta + h. Its error shrinks only like h; step to "
             "both sides.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -141,13 +141,16 @@ def _difference(exercise: Exercise, group: Group, case: Case, answer: Answer) ->
     else:
         expected = expected_answer(exercise, case)
         difference = compare(answer.value, expected, exercise.outputs, case.dtype(), exercise.tolerance)
-    if difference is None and answer.modified:
-        names = " and ".join(answer.modified)
-        sentence = (
-            f"{exercise.name} changed its input {names} in place. Return new arrays: `x = x - ...`, not `x -= ...`."
-        )
+    if not answer.modified:
+        return difference
+    names = " and ".join(answer.modified)
+    if difference is None:
+        advice = "Return new arrays: `x = x - ...`, not `x -= ...`."
+        sentence = f"{exercise.name} changed its input {names} in place. {advice}"
         return Difference("modified", answer.modified[0], sentence)
-    return difference
+    # The change may well be the reason: `up = theta` copies nothing.
+    also = f"Its input {names} was changed in place too: work on a copy, `x.copy()`."
+    return replace(difference, sentence=f"{difference.sentence} {also}")
 
 
 def _recognise(exercise: Exercise, group: Group, cases: list[Case], answers: list[Answer]) -> Misconception | None:

@@ -609,6 +609,7 @@ def test_a_property_judges_where_many_values_are_right() -> None:
         (raises(KeyboardInterrupt()), "timeout", "halve was stopped before it ended."),
         (lambda _x: None, "wrong", "it is None (is there a `return`?)"),
         (lambda x: x.__itruediv__(2), "wrong", "halve changed its input x in place."),
+        (lambda x: x.__imul__(2), "wrong", "Its input x was changed in place too: work on a copy"),
         (lambda x: x * np.nan, "wrong", "is not a number (NaN)"),
         (lambda x: (x / 2).astype(np.float32), "wrong", "digits were lost"),
         (lambda _x: Equal(), "wrong", "it is a Equal"),
