@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .optimizers import Adagrad as Adagrad
     from .optimizers import Adam as Adam
     from .optimizers import AdamW as AdamW
+    from .optimizers import NAdam as NAdam
     from .optimizers import RMSprop as RMSprop
     from .parameters import Parameters as Parameters
     from .training import History as History
@@ -34,7 +35,7 @@ _NAMES = {
     "layers": ("Linear", "ReLU", "Sigmoid", "Tanh"),
     "losses": ("accuracy", "softmax_cross_entropy", "squared_error"),
     "network": ("MLP", "Sequential"),
-    "optimizers": ("SGD", "Adagrad", "Adam", "AdamW", "RMSprop"),
+    "optimizers": ("SGD", "Adagrad", "Adam", "AdamW", "NAdam", "RMSprop"),
     "parameters": ("Parameters",),
     "training": ("History", "fit"),
 }

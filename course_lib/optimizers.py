@@ -13,8 +13,12 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from ._ranges import flag, number
 from ._typing import Array
 from .parameters import check_keys, check_shape
+
+Betas = tuple[float, float]
+"""Shares of two running averages that are kept at each step."""
 
 
 class HasGradient(Protocol):
@@ -37,6 +41,7 @@ class Optimizer:
     """
 
     _options: ClassVar[tuple[str, ...]] = ()
+    _counters: ClassVar[tuple[str, ...]] = ("t",)
     _buffers: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, params: HasGradient, lr: float, weight_decay: float = 0.0) -> None:
@@ -47,9 +52,10 @@ class Optimizer:
             )
         if params.theta.size == 0:
             raise ValueError(f"{type(self).__name__} got no parameters to train; theta is empty.")
+        check_shape(f"{type(self).__name__}: grad", params.grad.shape, params.theta.shape)
         self.params = params
         self.lr = lr
-        self.weight_decay = self._at_least("weight_decay", weight_decay, 0.0)
+        self.weight_decay = self._number("weight_decay", weight_decay, at_least=0)
         self.t = 0
         self._scratch = np.empty_like(params.theta)
         self._decayed: Array | None = None
@@ -61,8 +67,12 @@ class Optimizer:
     @lr.setter
     def lr(self, value: npt.ArrayLike) -> None:
         rate = np.asarray(value)
-        if not np.all(rate >= 0):
-            raise ValueError(f"{type(self).__name__} got lr={value!r}; a learning rate is at least 0, as in lr=0.01.")
+        if rate.dtype.kind not in "iuf":
+            raise TypeError(f"{type(self).__name__} got lr={value!r}; a learning rate is a number, as in lr=0.01.")
+        if not np.all((rate >= 0) & (rate < np.inf)):
+            raise ValueError(
+                f"{type(self).__name__} got lr={value!r}; a learning rate is finite and at least 0, as in lr=0.01."
+            )
         # A Python float, or an array in theta's own precision, keeps float32 arithmetic in float32.
         self._lr = float(rate) if rate.ndim == 0 else rate.astype(self.params.theta.dtype)
 
@@ -76,7 +86,7 @@ class Optimizer:
 
     def state_dict(self) -> dict[str, Any]:
         """Everything `step` depends on besides the parameters: options, step count, copies of the buffers."""
-        state = {name: getattr(self, name) for name in ("lr", "t", *self._options)}
+        state = {name: getattr(self, name) for name in ("lr", *self._counters, *self._options)}
         return state | {name: getattr(self, name).copy() for name in self._buffers}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -85,12 +95,12 @@ class Optimizer:
         Raises:
             ValueError: an entry is missing or unknown, or a buffer has another shape. Nothing is changed then.
         """
-        name = type(self).__name__
-        check_keys(f"{name}.load_state_dict", self.state_dict(), state)
+        owner = f"{type(self).__name__}.load_state_dict"
+        check_keys(owner, self.state_dict(), state)
         for buffer in self._buffers:
-            check_shape(f"{name}.load_state_dict: {buffer}", np.shape(state[buffer]), self.params.theta.shape)
-        for option in ("lr", "t", *self._options):
-            setattr(self, option, state[option])
+            check_shape(f"{owner}: {buffer}", np.shape(state[buffer]), self.params.theta.shape)
+        for name in ("lr", *self._counters, *self._options):  # the rate first: it may be refused
+            setattr(self, name, state[name])
         for buffer in self._buffers:
             getattr(self, buffer)[...] = state[buffer]
 
@@ -105,19 +115,24 @@ class Optimizer:
         self._decayed += self.params.grad
         return self._decayed
 
-    def _at_least(self, name: str, value: float, lowest: float) -> float:
-        if not value >= lowest:
-            raise ValueError(f"{type(self).__name__} got {name}={value}; it must be at least {lowest:g}.")
-        return float(value)
+    def _number(self, name: str, value: Any, **limits: Any) -> float:
+        return number(type(self).__name__, name, value, **limits)
 
-    def _share(self, name: str, value: float) -> float:
-        if not 0 <= value < 1:
-            raise ValueError(f"{type(self).__name__} got {name}={value}; it must be at least 0 and below 1.")
-        return float(value)
+    def _betas(self, betas: Any) -> Betas:
+        if not isinstance(betas, tuple | list) or len(betas) != 2:
+            raise TypeError(f"{type(self).__name__} got betas={betas!r}; it must be two numbers, as in (0.9, 0.999).")
+        first, second = (self._number(f"betas[{i}]", beta, at_least=0, below=1) for i, beta in enumerate(betas))
+        return first, second
 
     def __repr__(self) -> str:
         options = ", ".join(f"{name}={getattr(self, name)}" for name in ("lr", *self._options))
         return f"{type(self).__name__}({options}), {self.t} steps taken"
+
+
+def _average(average: Array, kept: float, new: Array, scratch: Array) -> None:
+    """average = kept * average + (1 - kept) * new, in place."""
+    average *= kept
+    average += np.multiply(new, 1 - kept, out=scratch)
 
 
 class SGD(Optimizer):
@@ -138,7 +153,7 @@ class SGD(Optimizer):
         nesterov: step along `g + momentum * v`; needs momentum above 0 and no dampening.
 
     Raises:
-        ValueError: a value outside its range.
+        ValueError, TypeError: a value outside its range, or of another type.
     """
 
     _options = ("momentum", "dampening", "weight_decay", "nesterov")
@@ -154,35 +169,27 @@ class SGD(Optimizer):
         nesterov: bool = False,
     ) -> None:
         super().__init__(params, lr, weight_decay)
-        self.momentum = self._at_least("momentum", momentum, 0.0)
-        self.dampening = float(dampening)
-        self.nesterov = bool(nesterov)
+        self.momentum = self._number("momentum", momentum, at_least=0)
+        self.dampening = self._number("dampening", dampening)
+        self.nesterov = flag("SGD", "nesterov", nesterov)
         if nesterov and (momentum == 0 or dampening != 0):
-            raise ValueError(
-                f"SGD got nesterov=True with momentum={momentum}, dampening={dampening}; "
-                "Nesterov needs momentum above 0 and dampening 0."
-            )
+            raise ValueError(f"SGD got {momentum=}, {dampening=}; nesterov needs momentum above 0 and dampening=0.")
         self.v = np.zeros_like(params.theta)
 
     def step(self) -> None:
-        g, v, mu, move = self._gradient(), self.v, self.momentum, self._scratch
+        theta, g, v, move = self.params.theta, self._gradient(), self.v, self._scratch
         self.t += 1
-        if mu == 0:
-            direction = g
-        elif self.t == 1:
+        if self.momentum and self.t == 1:
             v[...] = g
-            direction = v
-        else:
-            # v = mu * v + (1 - dampening) * g
-            v *= mu
-            v += np.multiply(g, 1 - self.dampening, out=move)
-            direction = v
+        elif self.momentum:
+            # v = momentum * v + (1 - dampening) * g
+            v *= self.momentum
+            v += np.multiply(g, 1 - self.dampening, out=move) if self.dampening else g
+        direction = v if self.momentum else g
         if self.nesterov:
-            # direction = g + mu * v
-            direction = np.multiply(v, mu, out=move)
+            direction = np.multiply(v, self.momentum, out=move)
             direction += g
         # theta = theta - lr * direction
-        theta = self.params.theta
         theta -= np.multiply(direction, self.lr, out=move)
 
 
@@ -203,7 +210,7 @@ class Adagrad(Optimizer):
         eps: keeps the division finite, at least 0.
 
     Raises:
-        ValueError: a value outside its range.
+        ValueError, TypeError: a value outside its range, or of another type.
     """
 
     _options = ("lr_decay", "weight_decay", "eps")
@@ -219,23 +226,21 @@ class Adagrad(Optimizer):
         eps: float = 1e-10,
     ) -> None:
         super().__init__(params, lr, weight_decay)
-        self.lr_decay = self._at_least("lr_decay", lr_decay, 0.0)
-        self.eps = self._at_least("eps", eps, 0.0)
-        start = self._at_least("initial_accumulator_value", initial_accumulator_value, 0.0)
+        self.lr_decay = self._number("lr_decay", lr_decay, at_least=0)
+        self.eps = self._number("eps", eps, at_least=0)
+        start = self._number("initial_accumulator_value", initial_accumulator_value, at_least=0)
         self.s = np.full_like(params.theta, start)
 
     def step(self) -> None:
-        g, s, move = self._gradient(), self.s, self._scratch
+        theta, g, s, move = self.params.theta, self._gradient(), self.s, self._scratch
         self.t += 1
-        lr = self.lr / (1 + (self.t - 1) * self.lr_decay)
         # s = s + g*g
         s += np.multiply(g, g, out=move)
-        # theta = theta - lr * g / (sqrt(s) + eps)
+        # theta = theta - lr_t * g / (sqrt(s) + eps)
         np.sqrt(s, out=move)
         move += self.eps
         np.divide(g, move, out=move)
-        move *= lr
-        theta = self.params.theta
+        move *= self.lr / (1 + (self.t - 1) * self.lr_decay)
         theta -= move
 
 
@@ -245,11 +250,8 @@ class RMSprop(Optimizer):
         s = alpha * s + (1 - alpha) * g*g             s = 0 at the start
         theta = theta - lr * g / (sqrt(s) + eps)
 
-    `centered` takes the root of a variance instead: `a = alpha * a + (1 - alpha) * g`, then `sqrt(s - a*a)`.
-    `momentum` moves along `b = momentum * b + g / (sqrt(s) + eps)`.
-
-    Sources: Tieleman and Hinton 2012, lecture 6.5; Graves 2013 for the centred form (equations 38 to 45, which put eps
-    inside the root, as TensorFlow does; PyTorch and this class put it outside).
+    Sources: Tieleman and Hinton 2012, lecture 6.5; Graves 2013, equations 38 to 45, for the centred form. Graves and
+    TensorFlow put eps inside the root, PyTorch and this class outside.
 
     Args:
         params: what to train.
@@ -257,11 +259,11 @@ class RMSprop(Optimizer):
         alpha: share of the old mean square that is kept, at least 0 and below 1.
         eps: keeps the division finite, at least 0.
         weight_decay: strength of L2 decay, added to the gradient, at least 0.
-        momentum: share of the old movement that is kept, at least 0.
-        centered: divide by the standard deviation instead of the root mean square.
+        momentum: if above 0, move along `b = momentum * b + g / (sqrt(s) + eps)`.
+        centered: divide by a standard deviation: `sqrt(s - a*a)` with `a = alpha * a + (1 - alpha) * g`.
 
     Raises:
-        ValueError: a value outside its range.
+        ValueError, TypeError: a value outside its range, or of another type.
     """
 
     _options = ("alpha", "eps", "weight_decay", "momentum", "centered")
@@ -278,45 +280,30 @@ class RMSprop(Optimizer):
         centered: bool = False,
     ) -> None:
         super().__init__(params, lr, weight_decay)
-        self.alpha = self._share("alpha", alpha)
-        self.eps = self._at_least("eps", eps, 0.0)
-        self.momentum = self._at_least("momentum", momentum, 0.0)
-        self.centered = bool(centered)
+        self.alpha = self._number("alpha", alpha, at_least=0, below=1)
+        self.eps = self._number("eps", eps, at_least=0)
+        self.momentum = self._number("momentum", momentum, at_least=0)
+        self.centered = flag("RMSprop", "centered", centered)
         self.s, self.a, self.b = (np.zeros_like(params.theta) for _ in range(3))
 
     def step(self) -> None:
-        g, s, move = self._gradient(), self.s, self._scratch
+        theta, g, s, move = self.params.theta, self._gradient(), self.s, self._scratch
         self.t += 1
-        # s = alpha * s + (1 - alpha) * g*g
-        s *= self.alpha
-        np.multiply(g, g, out=move)
-        move *= 1 - self.alpha
-        s += move
+        _average(s, self.alpha, np.multiply(g, g, out=move), move)
+        square = s
         if self.centered:
-            # a = alpha * a + (1 - alpha) * g, and s - a*a under the root, where rounding may leave a little below 0
-            a = self.a
-            a *= self.alpha
-            a += np.multiply(g, 1 - self.alpha, out=move)
-            np.multiply(a, a, out=move)
-            np.subtract(s, move, out=move)
-            np.maximum(move, 0.0, out=move)
-            np.sqrt(move, out=move)
-        else:
-            np.sqrt(s, out=move)
-        # move = g / (sqrt(s) + eps)
+            _average(self.a, self.alpha, g, move)
+            # s - a*a, which rounding may leave a little below 0
+            np.subtract(s, np.multiply(self.a, self.a, out=move), out=move)
+            square = np.maximum(move, 0, out=move)
+        # move = g / (sqrt(square) + eps)
+        np.sqrt(square, out=move)
         move += self.eps
         np.divide(g, move, out=move)
         if self.momentum:
-            # b = momentum * b + move
-            b = self.b
-            b *= self.momentum
-            b += move
-            np.multiply(b, self.lr, out=move)
-        else:
-            move *= self.lr
-        # theta = theta - move, the rate now included
-        theta = self.params.theta
-        theta -= move
+            self.b *= self.momentum
+            self.b += move
+        theta -= np.multiply(self.b if self.momentum else move, self.lr, out=move)
 
 
 class Adam(Optimizer):
@@ -336,47 +323,40 @@ class Adam(Optimizer):
         weight_decay: strength of L2 decay, added to the gradient before both means, at least 0; see `AdamW`.
 
     Raises:
-        ValueError: a value outside its range.
+        ValueError, TypeError: a value outside its range, or of another type.
     """
 
-    _options = ("betas", "eps", "weight_decay")
+    _options: ClassVar[tuple[str, ...]] = ("betas", "eps", "weight_decay")
     _buffers = ("m", "v")
 
     def __init__(
         self,
         params: HasGradient,
         lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
+        betas: Betas = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(params, lr, weight_decay)
-        self.betas = (self._share("betas[0]", betas[0]), self._share("betas[1]", betas[1]))
-        self.eps = self._at_least("eps", eps, 0.0)
+        self.betas = self._betas(betas)
+        self.eps = self._number("eps", eps, at_least=0)
         self.m, self.v = np.zeros_like(params.theta), np.zeros_like(params.theta)
 
     def step(self) -> None:
         self._move_along(self._gradient())
 
     def _move_along(self, g: Array) -> None:
-        m, v, move = self.m, self.v, self._scratch
+        theta, m, v, move = self.params.theta, self.m, self.v, self._scratch
         beta1, beta2 = self.betas
         self.t += 1
-        # m = beta1 * m + (1 - beta1) * g
-        m *= beta1
-        m += np.multiply(g, 1 - beta1, out=move)
-        # v = beta2 * v + (1 - beta2) * g*g
-        v *= beta2
-        np.multiply(g, g, out=move)
-        move *= 1 - beta2
-        v += move
-        # theta = theta - lr * m_hat / (sqrt(v_hat) + eps)
+        _average(m, beta1, g, move)
+        _average(v, beta2, np.multiply(g, g, out=move), move)
+        # theta = theta - lr * m_hat / (sqrt(v_hat) + eps); the corrections are two numbers, so they go to the others
+        root = sqrt(1 - beta2**self.t)
         np.sqrt(v, out=move)
-        move /= sqrt(1 - beta2**self.t)
-        move += self.eps
+        move += self.eps * root
         np.divide(m, move, out=move)
-        move *= self.lr / (1 - beta1**self.t)
-        theta = self.params.theta
+        move *= self.lr * root / (1 - beta1**self.t)
         theta -= move
 
 
@@ -397,7 +377,7 @@ class AdamW(Adam):
         self,
         params: HasGradient,
         lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
+        betas: Betas = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 1e-2,
     ) -> None:
@@ -408,3 +388,61 @@ class AdamW(Adam):
         # theta = theta * (1 - lr * weight_decay)
         theta *= 1 - self.lr * self.weight_decay
         self._move_along(self.params.grad)
+
+
+class NAdam(Adam):
+    """Adam that looks ahead: this step already uses the momentum of the next one, as Nesterov's does.
+
+        m, v, v_hat as in Adam                        mu_t = beta1 * (1 - 0.5 * 0.96**(t * momentum_decay))
+        g_hat = g / (1 - mu_1 * ... * mu_t)           m_hat = m / (1 - mu_1 * ... * mu_t * mu_{t+1})
+        theta = theta - lr * ((1 - mu_t) * g_hat + mu_{t+1} * m_hat) / (sqrt(v_hat) + eps)
+
+    Source: Dozat 2016, Incorporating Nesterov Momentum into Adam, algorithm 2 with the warm-up of mu from its text.
+
+    Arguments and errors are those of `Adam`, and besides:
+
+    Args:
+        momentum_decay: how fast mu rises from beta1 / 2 to beta1, at least 0.
+        decoupled_weight_decay: decay as `AdamW` does, not through the means.
+    """
+
+    _options = ("betas", "eps", "weight_decay", "momentum_decay", "decoupled_weight_decay")
+    _counters = ("t", "mu_product")
+
+    def __init__(
+        self,
+        params: HasGradient,
+        lr: float = 2e-3,
+        betas: Betas = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        momentum_decay: float = 4e-3,
+        decoupled_weight_decay: bool = False,
+    ) -> None:
+        super().__init__(params, lr, betas, eps, weight_decay)
+        self.momentum_decay = self._number("momentum_decay", momentum_decay, at_least=0)
+        self.decoupled_weight_decay = flag("NAdam", "decoupled_weight_decay", decoupled_weight_decay)
+        self.mu_product = 1.0
+        self._ahead = np.empty_like(params.theta)
+
+    def step(self) -> None:
+        theta, m, v, move, ahead = self.params.theta, self.m, self.v, self._scratch, self._ahead
+        if self.decoupled_weight_decay:
+            theta *= 1 - self.lr * self.weight_decay
+        g = self.params.grad if self.decoupled_weight_decay else self._gradient()
+        self.t += 1
+        beta1, beta2 = self.betas
+        mu, mu_next = (beta1 * (1 - 0.5 * 0.96 ** (t * self.momentum_decay)) for t in (self.t, self.t + 1))
+        self.mu_product *= mu
+        _average(m, beta1, g, move)
+        _average(v, beta2, np.multiply(g, g, out=move), move)
+        # ahead = (1 - mu) * g_hat + mu_next * m_hat
+        np.multiply(g, (1 - mu) / (1 - self.mu_product), out=ahead)
+        ahead += np.multiply(m, mu_next / (1 - self.mu_product * mu_next), out=move)
+        # theta = theta - lr * ahead / (sqrt(v_hat) + eps)
+        root = sqrt(1 - beta2**self.t)
+        np.sqrt(v, out=move)
+        move += self.eps * root
+        np.divide(ahead, move, out=move)
+        move *= self.lr * root
+        theta -= move

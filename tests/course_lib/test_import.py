@@ -41,7 +41,7 @@ def test_the_subject_knows_nothing_of_exercises_checks_or_grading():
         f"{code}\nimport sys; print(*sorted(name for name in sys.modules if name.startswith(('course_lib', 'auto'))))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert set(done.stdout.split()) == {"course_lib", "course_lib._typing"} | {
+    assert set(done.stdout.split()) == {"course_lib", "course_lib._ranges", "course_lib._typing"} | {
         f"course_lib.{name}" for name in modules.split()
     }
 
