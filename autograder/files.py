@@ -7,33 +7,81 @@ import stat
 import tempfile
 from pathlib import Path
 
+_READ = (
+    os.O_RDONLY
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_NOCTTY", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+
+
+class NotPlainError(OSError):
+    """What stands under a name is no plain file, or somebody still writes it; the message says which."""
+
 
 def read_plain(path: Path, most: int) -> bytes:
-    """The first `most` bytes of a plain file; links are not followed, and pipes and devices not waited for.
+    """The first `most` bytes of a plain file; links are not followed, and pipes and devices not opened.
 
     Raises:
         FileNotFoundError: where there is nothing.
-        OSError: for everything that is not a plain file.
+        NotPlainError: for a link, a folder, a pipe, a socket, a device, a file with a second name (a hard link, which
+            may be somebody else's file), and a file that changed while it was read.
+        OSError: for whatever else keeps the file from being read.
     """
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    _expect_plain(os.lstat(path))  # before opening: to open a device can already do something
+    handle = os.open(path, _READ)
     try:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise OSError(f"{path} is not a plain file")
+        before = os.fstat(handle)
+        _expect_plain(before)
         with os.fdopen(handle, "rb", closefd=False) as file:
-            return file.read(most)
+            data = file.read(most)
+        after = os.fstat(handle)
     finally:
         os.close(handle)
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise NotPlainError("it changed while it was read")
+    return data
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that whoever reads sees the old one or the new one."""
+def _expect_plain(status: os.stat_result) -> None:
+    kinds = {
+        stat.S_ISLNK: "it is a link",
+        stat.S_ISDIR: "it is a folder",
+        stat.S_ISFIFO: "it is a pipe",
+        stat.S_ISSOCK: "it is a socket",
+    }
+    for is_kind, sentence in kinds.items():
+        if is_kind(status.st_mode):
+            raise NotPlainError(sentence)
+    if not stat.S_ISREG(status.st_mode):
+        raise NotPlainError("it is a device")
+    if status.st_nlink > 1:
+        raise NotPlainError("it is a hard link, a second name of another file")
+
+
+def write_atomically(path: Path, content: str | bytes, mode: int = 0o644) -> None:
+    """Write a file so that whoever reads sees the old one or the new one, whenever this process or the power ends."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_PART)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        Path(part).chmod(0o644)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(part).chmod(mode)
         Path(part).replace(path)
     except BaseException:
         Path(part).unlink(missing_ok=True)
         raise
+
+
+_PART = ".part"
+
+
+def remove_parts(path: Path) -> None:
+    """Remove the halves that writers of `path` left behind when they were killed; nobody may be writing it now."""
+    for part in path.parent.iterdir() if path.parent.is_dir() else ():
+        if part.name.startswith(f".{path.name}.") and part.name.endswith(_PART):
+            part.unlink(missing_ok=True)

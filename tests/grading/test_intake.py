@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +58,11 @@ def test_a_notebook_of_format_3_is_upgraded() -> None:
         (b"", "it is empty"),
         (b" \n", "it is empty"),
         (b"print('hello')", "it is not JSON"),
-        (b"\xff\xfe\x00", "it is not text in UTF-8"),
+        (b"\xff\xfe\x00", "it is written in UTF-16"),
+        ('{"nbformat": 4, "cells": []}'.encode("utf-16-le"), "it holds NUL bytes"),
+        (b"\xe9", "it is not text in UTF-8"),
+        (b"PK\x03\x04...", "it is an archive; unpack it"),
+        (b"<!DOCTYPE html>", "it is a web page; hand in the .ipynb file itself"),
         (b"[1, 2]", "it is JSON, but not a notebook"),
         (b'{"nbformat": true, "cells": []}', "it is JSON, but not a notebook"),
         (b'{"nbformat": 5, "cells": []}', "newer than the 4"),
@@ -68,6 +74,11 @@ def test_a_notebook_of_format_3_is_upgraded() -> None:
         (notebook(code(["1", 2])), "the source of its cell 1 is not text"),
         (notebook(code("x" * 500_001)), "longer than 500,000 characters"),
         (notebook(*[code("1")] * 2_001), "it has 2,001 cells"),
+        (b'{"nbformat": 4, "cells": [], "cells": []}', "it says `cells` twice in one place"),
+        (b'{"nbformat": 4, "cells": [], "n": ' + b"1" * 1_001 + b"}", "a number of more than 1,000 digits"),
+        (b"[" + b"[]," * 400_000 + b"1]", "it holds more than 1,000,000 values; clear all outputs"),
+        (b'{"nbformat": 3, "worksheets": [{"cells": [1]}]}', "old format that cannot be upgraded"),
+        (b'{"nbformat": 3, "worksheets": [{"cells": [' + b"{}," * 2_001 + b"{}]}]}", "it has 2,002 cells"),
         (b"[" * 100_000, "it is nested too deep"),
         (b'{"nbformat": 4, "cells": [' + b'{"a":' * 50_000, "it is nested too deep"),
     ],
@@ -76,6 +87,27 @@ def test_what_is_no_notebook_is_refused_with_a_sentence(data: bytes, sentence: s
     read = from_bytes(data)
     assert (read.outcome, read.cells) == ("malformed", ())
     assert sentence in read.sentence
+    assert re.search(r"; (\w+ ){2,}.*\.$", read.sentence), "it says what to do"
+
+
+def test_the_time_that_a_refusal_takes_grows_with_the_size_and_not_with_its_square() -> None:
+    for hostile in (b'"' + b'\\"' * 2_000_000, b'"' * 4_000_000, b"9" * 4_000_000, b"\\" * 4_000_000):
+        assert from_bytes(hostile).outcome == "malformed"
+    keys = b"{" + b",".join(b'"%d":0' % number for number in range(200_000)) + b',"0":1}'
+    assert "it says `0` twice" in from_bytes(keys).sentence
+
+
+def test_brackets_and_digits_inside_strings_do_not_count() -> None:
+    source = "[" * 500 + "9" * 2_000 + '\\"{' * 500
+    assert from_bytes(notebook(code(source))).cells[0].source == source
+
+
+def test_a_digest_tells_one_file_from_another() -> None:
+    first, second = from_bytes(notebook(code("1"))), from_bytes(notebook(code("2")))
+    assert first.digest != second.digest
+    assert first.digest == from_bytes(notebook(code("1"))).digest
+    assert from_bytes(b"garbage").digest
+    assert not from_bytes(None).digest
 
 
 def test_a_file_that_is_too_large_is_not_even_parsed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -109,8 +141,8 @@ def test_a_path_without_a_file_is_missing(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="links and pipes as on POSIX")
-@pytest.mark.parametrize("kind", ["file link", "folder link", "pipe", "folder", "device"])
-def test_whatever_is_not_a_plain_file_is_refused(tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize("kind", ["file link", "folder link", "hard link", "pipe", "socket", "folder", "device"])
+def test_whatever_is_not_a_plain_file_is_refused(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     real = tmp_path / "real"
     real.mkdir()
     (real / "n.ipynb").write_bytes(notebook(code("1")))
@@ -121,13 +153,46 @@ def test_whatever_is_not_a_plain_file_is_refused(tmp_path: Path, kind: str) -> N
     elif kind == "folder link":
         path.parent.rmdir()
         path.parent.symlink_to(real)
+    elif kind == "hard link":
+        path.hardlink_to(real / "n.ipynb")
+    elif kind == "socket":
+        monkeypatch.chdir(path.parent)  # a socket's name may be no longer than about 100 characters
+        with socket.socket(socket.AF_UNIX) as bound:
+            bound.bind(path.name)
     elif kind == "pipe":
         os.mkfifo(path)
     elif kind == "folder":
         path.mkdir()
     else:
         path = Path("/dev/zero")
-    assert from_path(path).outcome == "malformed"
+    read = from_path(path)
+    assert read.outcome == "malformed"
+    assert "refused; hand in the notebook itself" in read.sentence
+
+
+def test_a_file_that_somebody_still_writes_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "n.ipynb"
+    path.write_bytes(notebook(code("1")))
+    fdopen = os.fdopen
+
+    def and_grows(*arguments: Any, **more: Any) -> Any:
+        with path.open("ab") as file:
+            file.write(b" ")
+        return fdopen(*arguments, **more)
+
+    monkeypatch.setattr(os, "fdopen", and_grows)
+    assert "it changed while it was read" in from_path(path).sentence
+
+
+def test_names_are_shown_so_that_they_cannot_write_on_the_terminal(tmp_path: Path) -> None:
+    for name in ("a\x1b[2Jb.ipynb", "a\u202ebpyni.ipynb", "-rf.ipynb"):
+        try:
+            (tmp_path / name).write_text("{}")
+        except OSError:  # a system that has no such names
+            continue
+    sentence = from_path(tmp_path / "lesson.ipynb").sentence
+    assert sentence.isprintable()
+    assert "-rf.ipynb" in sentence
 
 
 json_values = st.recursive(
