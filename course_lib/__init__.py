@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .early_stopping import EarlyStopping as EarlyStopping
     from .gradcheck import check_model as check_model
     from .gradcheck import gradient_check as gradient_check
     from .graph import Value as Value
@@ -26,10 +27,17 @@ if TYPE_CHECKING:
     from .optimizers import NAdam as NAdam
     from .optimizers import RMSprop as RMSprop
     from .parameters import Parameters as Parameters
+    from .range_test import lr_range_test as lr_range_test
+    from .range_test import suggest_lr as suggest_lr
+    from .regularizers import L1 as L1
+    from .regularizers import L2 as L2
+    from .regularizers import ElasticNet as ElasticNet
+    from .regularizers import soft_threshold as soft_threshold
     from .training import History as History
     from .training import fit as fit
 
 _NAMES = {
+    "early_stopping": ("EarlyStopping",),
     "gradcheck": ("check_model", "gradient_check"),
     "graph": ("Value",),
     "layers": ("Linear", "ReLU", "Sigmoid", "Tanh"),
@@ -37,6 +45,8 @@ _NAMES = {
     "network": ("MLP", "Sequential"),
     "optimizers": ("SGD", "Adagrad", "Adam", "AdamW", "NAdam", "RMSprop"),
     "parameters": ("Parameters",),
+    "range_test": ("lr_range_test", "suggest_lr"),
+    "regularizers": ("L1", "L2", "ElasticNet", "soft_threshold"),
     "training": ("History", "fit"),
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names}
