@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lab build lint format pins clean
+.PHONY: help setup demo test test-all mutants lab build lint format pins clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -16,6 +16,9 @@ export OMP_NUM_THREADS ?= 1
 # A notebook's cells share a kernel, so its tests stay together on one core.
 PYTEST := $(BIN)/python -m pytest -n logical --dist loadscope -q
 FAST := -m "not slow"
+COVERED := $(VENV)/coverage.json
+COVER := --cov=course_lib --cov-branch --cov-report=json:$(COVERED)
+export COVERAGE_FILE := $(VENV)/coverage
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
@@ -36,10 +39,14 @@ test: $(VENV)/dev.stamp ## all tests: lint, types, code, notebooks, built files 
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m autograder build --check
-	$(PYTEST) $(FAST) tests
+	$(PYTEST) $(FAST) $(COVER) tests
+	$(BIN)/python scripts/branch_coverage.py $(COVERED)
 	$(PYTEST) --nbval solutions
 	$(PYTEST) --nbval-lax lessons
 	@$(if $(FAST),echo "All passed. Tests marked slow were left to: make test-all",echo "All passed.")
+
+mutants: $(VENV)/dev.stamp ## change course_lib in thousands of places and see that a test notices each
+	$(BIN)/python scripts/mutants.py
 
 test-all: FAST :=
 test-all: test ## make test, and the tests that are slow

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,14 +18,24 @@ from course_lib.explore.exploration import Exploration, limited
 from course_lib.explore.graph_stepper import GraphStepper
 from course_lib.explore.optimizer_race import OptimizerRace
 
-watched = pytest.mark.skipif(sys.gettrace() is not None, reason="a debugger or coverage watches the lines")
+
+def unwatched(test: Callable[..., None]) -> Callable[..., None]:
+    """A test that needs the trace function for itself: coverage pauses for it, and under a debugger it is left out."""
+
+    @functools.wraps(test)
+    def run(*given: Any, **named: Any) -> None:
+        if sys.gettrace() is not None:
+            pytest.skip("a debugger watches the lines")
+        test(*given, **named)
+
+    return pytest.mark.no_cover(run)
 
 
 def endless(*_a: Any) -> Any:
     while True: pass  # fmt: skip  # noqa: E701 - on one line, where Python 3.11 tells a tracer of no line
 
 
-@watched
+@unwatched
 def test_a_loop_without_end_is_ended_and_everything_else_is_not() -> None:
     with pytest.raises(TimeoutError, match=r"after 0.05 seconds \(is there a loop that never ends\?\)"), limited(0.05):
         endless()
@@ -33,7 +45,7 @@ def test_a_loop_without_end_is_ended_and_everything_else_is_not() -> None:
     assert sys.gettrace() is None
 
 
-@watched
+@unwatched
 def test_a_widget_says_so_and_does_not_try_the_same_function_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("course_lib.explore.exploration.SECONDS", 0.3)
     calls: list[int] = []
@@ -55,7 +67,7 @@ def test_a_widget_says_so_and_does_not_try_the_same_function_again(monkeypatch: 
     assert "Adam (yours)" in race.told.value
 
 
-@watched
+@unwatched
 def test_the_stepper_says_so_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("course_lib.explore.exploration.SECONDS", 0.3)
     names: dict[str, Any] = {"numerical_gradient": endless}
