@@ -7,6 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .batchnorm import BatchNorm1d as BatchNorm1d
+    from .dropout import Dropout as Dropout
     from .early_stopping import EarlyStopping as EarlyStopping
     from .gradcheck import check_model as check_model
     from .gradcheck import gradient_check as gradient_check
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from .training import fit as fit
 
 _NAMES = {
+    "batchnorm": ("BatchNorm1d",),
+    "dropout": ("Dropout",),
     "early_stopping": ("EarlyStopping",),
     "gradcheck": ("check_model", "gradient_check"),
     "graph": ("Value",),

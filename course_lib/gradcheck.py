@@ -103,31 +103,82 @@ def check_model(
     y: Array | IntArray,
     loss: Callable[..., tuple[float, Array]] = softmax_cross_entropy,
     h: float = 1e-5,
+    *,
+    training: bool = True,
 ) -> GradientCheck:
     """Hold a network's backward pass beside differences, at every weight.
 
+    Chance is held fixed: every evaluation draws the dropout masks that the model would draw next.
+
     Args:
-        model: made with `dtype=np.float64`. Its weights are left as they were; `parameters.grad` holds the gradient.
+        model: made with `dtype=np.float64`. Nothing of it changes except `parameters.grad`, which holds the gradient.
         X: examples, shape (N, D).
         y: labels or targets, as `loss` takes them.
         loss: takes the model's output and `y`, returns the loss and its gradient.
         h: relative step of the differences, above 0.
+        training: the mode to check; False for evaluation.
 
     Raises:
         ValueError: the model is not float64, or h is not above 0.
     """
-    params = model.parameters
-    _, dout = loss(model.forward(X), y)
-    model.backward(dout)
-
-    def value(_: Array) -> float:  # theta is the model's own vector: the network sees every change
-        return loss(model.evaluate(X), y)[0]
+    trial = _Trial(model, loss, training)
+    trial.gradient(X, y)
+    params = trial.model.parameters
+    model.parameters.grad = params.grad
+    # theta is the trial model's own vector: the network sees every change
+    numeric = numerical_gradient(lambda _: trial.value(X, y), params.theta, h)
 
     def name(place: tuple[int, ...]) -> str:
         found, index = params.where(place[0])
         return f"{found}{list(index)}"
 
-    return _compare(numerical_gradient(value, params.theta, h), params.theta, params.grad, name)
+    return _compare(numeric, params.theta, model.parameters.grad, name)
+
+
+def check_inputs(
+    model: Sequential,
+    X: Array,
+    y: Array | IntArray,
+    loss: Callable[..., tuple[float, Array]] = softmax_cross_entropy,
+    h: float = 1e-5,
+    *,
+    training: bool = True,
+) -> GradientCheck:
+    """Hold the gradient with respect to the examples, `dX`, beside differences, at every number of `X`.
+
+    Arguments and errors are those of `check_model`; nothing of the model changes.
+    """
+    trial = _Trial(model, loss, training)
+    moved = np.array(X, np.float64)
+    grad = trial.gradient(moved, y)
+    numeric = numerical_gradient(lambda x: trial.value(x, y), moved, h)
+    return _compare(numeric, moved, grad, lambda place: f"X{list(place)}")
+
+
+class _Trial:
+    """A copy of a network to try things on, which draws the same masks every time."""
+
+    def __init__(self, model: Sequential, loss: Callable[..., tuple[float, Array]], training: bool) -> None:
+        if model.dtype != np.float64:
+            raise ValueError(f"the model is {model.dtype}; differences need float64: make it with dtype=np.float64.")
+        self.model, self._loss, self._training = model.copy(), loss, training
+        generators = [rng.bit_generator for layer in self.model.layers for rng in layer.generators().values()]
+        self._first_draws = [(generator, generator.state) for generator in generators]
+
+    def _forward(self, X: Array) -> Array:
+        for generator, state in self._first_draws:
+            generator.state = state
+        return self.model.forward(X, training=self._training)
+
+    def value(self, X: Array, y: Array | IntArray) -> float:
+        return self._loss(self._forward(X), y)[0]
+
+    def gradient(self, X: Array, y: Array | IntArray) -> Array:
+        """The gradient with respect to X; that with respect to the weights is then in `model.parameters.grad`."""
+        _, dout = self._loss(self._forward(X), y)
+        for layer in reversed(self.model.layers):
+            dout = layer.backward(dout)
+        return dout
 
 
 def _compare(numeric: Array, theta: Array, grad: Array, name: Callable[[tuple[int, ...]], str]) -> GradientCheck:

@@ -3,17 +3,29 @@
 A layer's `backward` takes the gradient of the loss with respect to its output, `dout`, and returns the gradient with
 respect to its input. A layer with weights also writes *their* gradients. It writes, it does not add up: call `backward`
 twice and the second result stands. (PyTorch adds, so there a forgotten `zero_grad` is a bug; here it is only a habit.)
+
+Results are new arrays, unless `out` names the array to write into, as everywhere in NumPy. `Sequential` uses that to
+train without making arrays anew at every step.
 """
 
-from collections.abc import Mapping
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
 from math import sqrt
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from ._ranges import number, whole
 from ._typing import Array
-from .parameters import checked_dtype
+from .parameters import check_floats, checked_dtype
+
+if TYPE_CHECKING:  # the name alone: loading numpy.random would be half of what importing this module costs
+    from numpy.random import Generator
+
+Initializer = Callable[[int, int, "Generator"], Array]
+"""Draws first weights: called as `init(n_in, n_out, rng)`, returns shape (n_in, n_out); see `initializers`."""
 
 
 class Layer:
@@ -24,12 +36,34 @@ class Layer:
 
     gain: ClassVar[float] = 1.0
 
-    def forward(self, x: Array) -> Array:
-        """The layer's output for a batch, first axis the examples."""
+    def __init__(self) -> None:
+        self._kept: dict[str, Array] = {}  # what `forward` leaves for `backward`, and room for work in between
+
+    def forward(self, x: Array, *, training: bool = True, out: Array | None = None) -> Array:
+        """The layer's output for a batch.
+
+        Args:
+            x: the batch, first axis the examples; float32 or float64; not changed.
+            training: whether to act as in training. Only some layers care (`Dropout`, `BatchNorm1d`). PyTorch keeps
+                this as a mode of the model, set by `model.train()` and `model.eval()`; here every call says it.
+            out: where to write the result, of its shape and dtype, sharing no memory with `x`; a new array otherwise.
+
+        Raises:
+            TypeError, ValueError: an input that does not fit.
+        """
         raise NotImplementedError
 
-    def backward(self, dout: Array) -> Array:
-        """The gradient with respect to the input of the last `forward`, from that with respect to its output."""
+    def backward(self, dout: Array, *, out: Array | None = None) -> Array:
+        """The gradient with respect to the input of the last `forward`, from that with respect to its output.
+
+        Args:
+            dout: of the shape of the last output; not changed.
+            out: where to write the result, of the input's shape, sharing no memory with `dout`; otherwise a new array.
+
+        Raises:
+            RuntimeError: there was no `forward` yet.
+            TypeError, ValueError: a `dout` that does not fit.
+        """
         raise NotImplementedError
 
     def backward_weights(self, dout: Array) -> None:
@@ -39,8 +73,38 @@ class Layer:
         """Local name -> weights, such as {"W": ..., "b": ...}; empty for a layer that learns nothing."""
         return {}
 
+    def buffers(self) -> dict[str, Array]:
+        """Local name -> numbers that are kept from batch to batch but not learned, such as a running mean."""
+        return {}
+
+    def generators(self) -> dict[str, Generator]:
+        """Local name -> source of chance that the layer draws from in training."""
+        return {}
+
     def bind(self, weights: Mapping[str, Array], grads: Mapping[str, Array]) -> None:
         """Work from now on with these arrays (windows into a network's flat vectors) as weights and gradients."""
+
+    def _remembered(self, name: str) -> Array:
+        """What the last `forward` kept under this name, or a sentence when there was none."""
+        try:
+            return self._kept[name]
+        except KeyError:
+            raise RuntimeError(
+                f"{type(self).__name__}.backward needs a forward pass first; call forward(x) before backward(dout)."
+            ) from None
+
+    def _room(self, name: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
+        """An array to work in, the same from call to call while the shape stays."""
+        room = self._kept.get(name)
+        if room is None or room.shape != shape or room.dtype != dtype:
+            room = self._kept[name] = np.empty(shape, dtype)
+        return room
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_kept": {}}  # copies and pickles carry the layer, not its last batch
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
 
 
 class Linear(Layer):
@@ -56,10 +120,12 @@ class Linear(Layer):
         n_in, n_out: how many numbers go in and come out, at least 1.
         rng: where the first weights are drawn from.
         dtype: `np.float32` or `np.float64`.
-        gain: scale of the first weights, at least 0.
+        gain: scale of the first weights, at least 0; unused with `init`.
+        init: draws the first weights instead; one of `initializers`, or a function of yours like them.
 
     Raises:
-        ValueError: sizes below 1, a negative gain, another dtype.
+        TypeError: an `rng` that is not a `numpy.random.Generator`, or sizes and a gain that are not numbers.
+        ValueError: sizes below 1, a negative gain, another dtype, or an `init` whose weights do not fit.
     """
 
     def __init__(
@@ -67,40 +133,41 @@ class Linear(Layer):
         n_in: int,
         n_out: int,
         *,
-        rng: np.random.Generator,
+        rng: Generator,
         dtype: npt.DTypeLike = np.float32,
         gain: float = sqrt(2.0),
+        init: Initializer | None = None,
     ) -> None:
-        if n_in < 1 or n_out < 1:
-            raise ValueError(f"Linear got n_in={n_in}, n_out={n_out}; both must be at least 1.")
-        if not gain >= 0:
-            raise ValueError(f"Linear got gain={gain}; it must be at least 0 (sqrt(2) before ReLU, 1 before tanh).")
+        super().__init__()
+        n_in, n_out = whole("Linear", "n_in", n_in, at_least=1), whole("Linear", "n_out", n_out, at_least=1)
+        gain = number("Linear", "gain", gain, at_least=0)
+        check_generator(rng, "Linear")
         dtype = checked_dtype(dtype)
         # Drawn in float64 and rounded, so that one seed gives one network in both precisions.
-        self.W: Array = (rng.standard_normal((n_in, n_out)) * (gain / sqrt(n_in))).astype(dtype)
+        W = rng.standard_normal((n_in, n_out)) * (gain / sqrt(n_in)) if init is None else init(n_in, n_out, rng)
+        if np.shape(W) != (n_in, n_out):
+            raise ValueError(f"Linear got weights of shape {np.shape(W)} from init; it needs ({n_in}, {n_out}).")
+        self.W: Array = np.array(W, dtype)
         self.b: Array = np.zeros(n_out, dtype)
         self.dW: Array = np.zeros_like(self.W)
         self.db: Array = np.zeros_like(self.b)
-        self._x: Array | None = None
 
-    def forward(self, x: Array) -> Array:
-        if x.ndim != 2 or x.shape[1] != len(self.W):
-            raise ValueError(f"Linear got an input of shape {x.shape}; it needs (N, {len(self.W)}), examples first.")
-        self._x = x
-        out: Array = x @ self.W
+    def forward(self, x: Array, *, training: bool = True, out: Array | None = None) -> Array:
+        check_batch(x, "Linear", len(self.W))
+        self._kept["x"] = x
+        out = np.matmul(x, self.W, out=out)
         out += self.b
         return out
 
-    def backward(self, dout: Array) -> Array:
+    def backward(self, dout: Array, *, out: Array | None = None) -> Array:
         self.backward_weights(dout)
-        dx: Array = dout @ self.W.T
-        return dx
+        return np.matmul(dout, self.W.T, out=out)
 
     def backward_weights(self, dout: Array) -> None:
-        x = remembered(self._x, "Linear")
+        x = self._remembered("x")
         check_dout(dout, (len(x), len(self.b)), "Linear")
         np.matmul(x.T, dout, out=self.dW)
-        np.sum(dout, axis=0, out=self.db)
+        dout.sum(axis=0, out=self.db)
 
     def weights(self) -> dict[str, Array]:
         return {"W": self.W, "b": self.b}
@@ -114,19 +181,13 @@ class Linear(Layer):
 
 
 class Activation(Layer):
-    """A function applied to each number by itself; remembers one array, from which the slope follows."""
-
-    def __init__(self) -> None:
-        self._kept: Array | None = None
+    """A function applied to each number by itself; remembers its output, from which the slope follows."""
 
     def _slope_from(self, dout: Array) -> Array:
-        """The remembered array, once `dout` is known to fit it."""
-        kept = remembered(self._kept, type(self).__name__)
-        check_dout(dout, kept.shape, type(self).__name__)
-        return kept
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
+        """The remembered output, once `dout` is known to fit it."""
+        y = self._remembered("y")
+        check_dout(dout, y.shape, type(self).__name__)
+        return y
 
 
 class ReLU(Activation):
@@ -134,49 +195,79 @@ class ReLU(Activation):
 
     gain = sqrt(2.0)
 
-    def forward(self, x: Array) -> Array:
-        self._kept = np.maximum(x, 0.0)  # the output is positive exactly where the input is
-        return self._kept
+    def forward(self, x: Array, *, training: bool = True, out: Array | None = None) -> Array:
+        check_batch(x, "ReLU")
+        self._kept["y"] = out = np.maximum(x, 0.0, out=out)
+        return out
 
-    def backward(self, dout: Array) -> Array:
-        out = self._slope_from(dout)
-        return dout * (out > 0)
+    def backward(self, dout: Array, *, out: Array | None = None) -> Array:
+        y = self._slope_from(dout)
+        # dx = dout * (x > 0), and the output is positive exactly where the input is
+        dx = np.greater(y, 0.0, out=np.empty_like(dout) if out is None else out)
+        dx *= dout
+        return dx
 
 
 class Tanh(Activation):
     """`tanh(x)`, between -1 and 1. The slope is `1 - tanh(x)**2`."""
 
-    def forward(self, x: Array) -> Array:
-        self._kept = np.tanh(x)
-        return self._kept
+    def forward(self, x: Array, *, training: bool = True, out: Array | None = None) -> Array:
+        check_batch(x, "Tanh")
+        self._kept["y"] = out = np.tanh(x, out=out)
+        return out
 
-    def backward(self, dout: Array) -> Array:
-        out = self._slope_from(dout)
-        return dout * (1.0 - out * out)
+    def backward(self, dout: Array, *, out: Array | None = None) -> Array:
+        y = self._slope_from(dout)
+        # dx = dout * (1 - y*y)
+        dx = np.multiply(y, y, out=out)
+        np.subtract(1.0, dx, out=dx)
+        dx *= dout
+        return dx
 
 
 class Sigmoid(Activation):
     """`1 / (1 + exp(-x))`, between 0 and 1. The slope is `s * (1 - s)`, at most a quarter."""
 
-    def forward(self, x: Array) -> Array:
-        # exp of a negative number only, which cannot overflow: s(x) = e / (1 + e) with e = exp(x) when x < 0.
-        e = np.exp(-np.abs(x))
-        self._kept = np.where(x >= 0, 1.0, e) / (1.0 + e)
-        return self._kept
+    def forward(self, x: Array, *, training: bool = True, out: Array | None = None) -> Array:
+        check_batch(x, "Sigmoid")
+        # exp of a negative number only, which cannot overflow: s(x) = e / (1 + e) with e = exp(x) when x < 0,
+        # and 1 / (1 + e) with e = exp(-x) otherwise.
+        below = np.abs(x, out=self._room("below", x.shape, x.dtype))
+        np.negative(below, out=below)
+        np.exp(below, out=below)
+        below += 1.0
+        out = np.minimum(x, 0.0, out=out)
+        np.exp(out, out=out)
+        out /= below
+        self._kept["y"] = out
+        return out
 
-    def backward(self, dout: Array) -> Array:
-        out = self._slope_from(dout)
-        return dout * out * (1.0 - out)
+    def backward(self, dout: Array, *, out: Array | None = None) -> Array:
+        y = self._slope_from(dout)
+        # dx = dout * y * (1 - y)
+        dx = np.subtract(1.0, y, out=out)
+        dx *= y
+        dx *= dout
+        return dx
 
 
-def remembered(kept: Array | None, name: str) -> Array:
-    """What `forward` kept, or a sentence when it has not run."""
-    if kept is None:
-        raise RuntimeError(f"{name}.backward needs a forward pass first; call forward(x) before backward(dout).")
-    return kept
+def check_batch(x: Array, name: str, columns: int | None = None) -> None:
+    """Raise unless `x` is an array of floats with at least one example, and (N, columns) where columns are given."""
+    check_floats(x, f"{name}.forward: the input")
+    if columns is not None and (x.ndim != 2 or x.shape[1] != columns):
+        raise ValueError(f"{name} got an input of shape {x.shape}; it needs (N, {columns}), examples first.")
+    if x.size == 0:
+        raise ValueError(f"{name} got an input of shape {x.shape}: an empty batch; it needs at least one example.")
 
 
 def check_dout(dout: Array, shape: tuple[int, ...], name: str) -> None:
-    """Raise a ValueError unless `dout` has the shape of the layer's last output."""
+    """Raise unless `dout` is an array of floats of the shape of the layer's last output."""
+    check_floats(dout, f"{name}.backward: dout")
     if dout.shape != shape:
         raise ValueError(f"{name}.backward got dout of shape {dout.shape}; the last output had shape {shape}.")
+
+
+def check_generator(rng: Generator, name: str) -> None:
+    """Raise a TypeError unless `rng` is a `numpy.random.Generator`."""
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(f"{name} got rng={rng!r}; it must be a Generator, as in rng=np.random.default_rng(0).")

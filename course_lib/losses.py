@@ -6,7 +6,9 @@ Both losses are means over the batch. The 1/N lives in the gradient returned her
 import numpy as np
 import numpy.typing as npt
 
+from ._ranges import number
 from ._typing import Array, IntArray
+from .parameters import check_floats
 
 
 def softmax(logits: Array) -> Array:
@@ -25,35 +27,49 @@ def softmax(logits: Array) -> Array:
     return exps
 
 
-def softmax_cross_entropy(logits: Array, labels: IntArray) -> tuple[float, Array]:
+def softmax_cross_entropy(logits: Array, labels: IntArray, label_smoothing: float = 0.0) -> tuple[float, Array]:
     """Softmax and cross-entropy in one step: the mean surprise at the right class, and its gradient.
 
     loss = mean over rows of `-log(softmax(logits)[label])`, and `dlogits = (softmax(logits) - one_hot(labels)) / N`
     (Bishop, Pattern Recognition and Machine Learning, equations 4.107 to 4.109). PyTorch's `cross_entropy` is the same.
 
+    Label smoothing asks for a little of every class: the target is `1 - s` on the right class plus `s / C` on each of
+    the C, with s = `label_smoothing` (Szegedy et al. 2016, Rethinking the Inception Architecture, section 7).
+
     Args:
-        logits: scores, shape (N, C).
+        logits: scores, shape (N, C), float32 or float64.
         labels: right classes, whole numbers from 0 to C - 1, shape (N,).
+        label_smoothing: share of the target spread evenly over all classes, from 0 to 1.
 
     Returns:
         The loss, at least 0, and its gradient with respect to the logits, shape (N, C).
 
     Raises:
-        ValueError: shapes that do not fit, an empty batch, or a label outside 0 to C - 1.
-        TypeError: labels that are not whole numbers.
+        ValueError: shapes that do not fit, an empty batch, a label outside 0 to C - 1, or smoothing outside 0 to 1.
+        TypeError: logits that are not float32 or float64, or labels that are not whole numbers.
     """
     logits, labels = np.asarray(logits), np.asarray(labels)
     check_labels(logits, labels)
-    rows = np.arange(len(labels))
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    dlogits = np.exp(shifted)
-    sums = dlogits.sum(axis=1, keepdims=True)
+    if label_smoothing:
+        label_smoothing = number("softmax_cross_entropy", "label_smoothing", label_smoothing, at_least=0, at_most=1)
+    n, classes = logits.shape
+    rows = np.arange(n)
+    # Classes first: NumPy is quick along the few long rows that this gives, and slow along many short ones.
+    z = logits.T.copy()
+    z -= z.max(axis=0)
     # log(softmax) from the shifted scores, not from the probabilities: a probability of 0 has no logarithm.
-    loss = np.mean(np.log(sums[:, 0]) - shifted[rows, labels])
+    right = z[labels, rows]
+    if label_smoothing:
+        right = (1 - label_smoothing) * right + label_smoothing * z.mean(axis=0)
+    dlogits = np.exp(z, out=z)
+    sums = dlogits.sum(axis=0)
+    loss = (np.log(sums) - right).sum() / n
     dlogits /= sums
-    dlogits[rows, labels] -= 1.0
-    dlogits /= len(labels)
-    return float(loss), dlogits
+    dlogits[labels, rows] -= 1 - label_smoothing
+    if label_smoothing:
+        dlogits -= label_smoothing / classes
+    dlogits /= n
+    return float(loss), dlogits.T
 
 
 def squared_error(prediction: Array, target: Array) -> tuple[float, Array]:
@@ -71,8 +87,12 @@ def squared_error(prediction: Array, target: Array) -> tuple[float, Array]:
 
     Raises:
         ValueError: shapes that differ, or an empty batch.
+        TypeError: predictions that are not float32 or float64, or targets that are not real numbers.
     """
     prediction, target = np.asarray(prediction), np.asarray(target)
+    check_floats(prediction, "prediction")
+    if target.dtype.kind not in "fiu":
+        raise TypeError(f"target has dtype {target.dtype}; it must hold real numbers, as in target.astype(np.float32).")
     if prediction.shape != target.shape:
         raise ValueError(
             f"prediction has shape {prediction.shape} and target {target.shape}; they must be equal. "
@@ -107,7 +127,8 @@ def accuracy(prediction: npt.ArrayLike, labels: npt.ArrayLike) -> float:
 
 
 def check_labels(logits: Array, labels: IntArray) -> None:
-    """Raise unless `logits` is (N, C), N at least 1, and `labels` (N,) whole numbers from 0 to C - 1."""
+    """Raise unless `logits` is (N, C) of floats, N at least 1, and `labels` (N,) whole numbers from 0 to C - 1."""
+    check_floats(logits, "logits")
     if logits.ndim != 2 or labels.shape != logits.shape[:1]:
         raise ValueError(
             f"logits have shape {logits.shape} and labels {labels.shape}; they need (N, C) and (N,) with the same N."

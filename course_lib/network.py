@@ -1,17 +1,37 @@
 """Layers in a row, over one flat vector of weights."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from copy import copy, deepcopy
+from functools import partial
 from itertools import pairwise
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from ._ranges import number
 from ._typing import Array, IntArray
-from .layers import Layer, Linear, ReLU
+from .batchnorm import BatchNorm1d
+from .dropout import Dropout
+from .layers import Initializer, Layer, Linear, ReLU
 from .losses import softmax
-from .parameters import Parameters
+from .parameters import Parameters, check_keys, check_shape
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
+SHAPES_KEPT = 4
+"""For how many shapes of batch a network keeps its arrays: training batches, a shorter last one, and some to spare."""
+
+
+class _Workspace:
+    """Where the layers of a network write for one shape of batch: as many slots as layers, filled by the first pass."""
+
+    def __init__(self, layers: int) -> None:
+        self.outs: list[Array | None] = [None] * layers
+        self.douts: list[Array | None] = [None] * layers
 
 
 class Sequential:
@@ -19,22 +39,37 @@ class Sequential:
 
     The weights of the first layer that has some are named "W1" and "b1", those of the second "W2" and "b2", and so on.
 
+    Arrays between the layers are made once for each shape of batch and then written over, so a training step makes
+    nothing anew but its result. What `forward` returns is yours and never changes later.
+
     Args:
-        layers: at least one, of which at least one has weights; all weights of one dtype.
+        layers: at least one, of which at least one has weights; all weights of one dtype; no layer twice.
 
     Attributes:
         layers: the list of layers.
         parameters: all weights and gradients in two flat vectors; see `Parameters`.
 
     Raises:
-        ValueError: no layers, or none with weights.
+        TypeError: something that is not a `Layer`.
+        ValueError: no layers, none with weights, one layer twice, or weights of different dtypes.
     """
 
     def __init__(self, layers: Sequence[Layer]) -> None:
-        if not any(layer.weights() for layer in layers):
-            raise ValueError(f"Sequential got {len(layers)} layers, none with weights; it needs at least one Linear.")
         self.layers = list(layers)
-        self.parameters = Parameters.from_arrays(self._named([layer.weights() for layer in self.layers]))
+        for layer in self.layers:
+            if not isinstance(layer, Layer):
+                raise TypeError(f"Sequential got {layer!r} among its layers; each must be a Layer, as in ReLU().")
+        if not any(layer.weights() for layer in self.layers):
+            raise ValueError(f"Sequential got {len(layers)} layers, none with weights; it needs at least one Linear.")
+        if len({id(layer) for layer in self.layers}) < len(self.layers):
+            raise ValueError("Sequential got one layer twice; a layer remembers one batch, so make one for each place.")
+        weights = self._named([layer.weights() for layer in self.layers])
+        dtypes = sorted({str(array.dtype) for array in weights.values()})
+        if len(dtypes) > 1:
+            raise ValueError(
+                f"Sequential got weights of dtypes {' and '.join(dtypes)}; make all layers with one dtype."
+            )
+        self.parameters = Parameters.from_arrays(weights)
         self._bind()
 
     @staticmethod
@@ -50,6 +85,8 @@ class Sequential:
 
     def _bind(self) -> None:
         """Let every layer's weights and gradients be windows into the flat vectors."""
+        self._workspaces: dict[tuple[int, ...], _Workspace] = {}
+        self._current: _Workspace | None = None
         owners = self._named([{name: (layer, name) for name in layer.weights()} for layer in self.layers])
         for layer in self.layers:
             mine = {local: name for name, (owner, local) in owners.items() if owner is layer}
@@ -62,27 +99,49 @@ class Sequential:
     def dtype(self) -> np.dtype[Any]:
         return self.parameters.dtype
 
-    def forward(self, X: npt.ArrayLike) -> Array:
+    def forward(self, X: npt.ArrayLike, training: bool = True) -> Array:
         """Scores for a batch; each layer remembers what `backward` will need.
 
         Args:
             X: examples, shape (N, D); converted to the network's dtype.
+            training: True for dropout's masks and the batch's own statistics in batch normalisation; False for
+                predictions. PyTorch keeps this as a mode: `model.train()`, `model.eval()`.
 
         Returns:
             The output of the last layer, shape (N, C): scores ("logits") for a classifier, before any softmax.
+
+        Raises:
+            TypeError, ValueError: examples that are not real numbers, or of a shape that does not fit.
         """
-        return self._through(self.layers, X)
+        x = self._examples(X)
+        self._current = work = self._workspace(x.shape)
+        last = len(self.layers) - 1
+        for i, layer in enumerate(self.layers):
+            out = layer.forward(x, training=training, out=work.outs[i])
+            if i < last:
+                work.outs[i] = out
+            x = out
+        return x
 
     def backward(self, dout: Array) -> None:
         """Write the gradient of the loss with respect to every weight into `parameters.grad`.
 
         Args:
-            dout: gradient with respect to what the last `forward` returned, of its shape.
+            dout: gradient with respect to what the last `forward` returned, of its shape; not changed.
 
         The gradients are written, not added to earlier ones. No weight changes: that is the work of an optimizer.
+
+        Raises:
+            RuntimeError: there was no `forward` yet.
+            TypeError, ValueError: a `dout` that does not fit.
         """
-        for layer in self.layers[:0:-1]:
-            dout = layer.backward(dout)
+        if self._current is None:
+            raise RuntimeError(
+                "backward needs a forward pass first; call model.forward(X) before model.backward(dout)."
+            )
+        douts = self._current.douts
+        for i in range(len(self.layers) - 1, 0, -1):
+            dout = douts[i] = self.layers[i].backward(dout, out=douts[i])
         self.layers[0].backward_weights(dout)
 
     def predict_proba(self, X: npt.ArrayLike) -> Array:
@@ -95,28 +154,87 @@ class Sequential:
         return labels
 
     def evaluate(self, X: npt.ArrayLike) -> Array:
-        """Scores as `forward` gives them, without touching what `backward` needs."""
-        return self._through([copy(layer) for layer in self.layers], X)  # shallow: same weights, their own memory
-
-    def _through(self, layers: Sequence[Layer], X: npt.ArrayLike) -> Array:
-        x = np.asarray(X, self.dtype)
-        for layer in layers:
-            x = layer.forward(x)
+        """Scores in evaluation mode, without touching what `backward` needs."""
+        x = self._examples(X)
+        for layer in self.layers:
+            x = copy(layer).forward(x, training=False)  # a shallow copy: the same weights, its own memory
         return x
+
+    def activations(self, X: npt.ArrayLike, training: bool = False) -> dict[str, Array]:
+        """What every layer makes of a batch: {"1 Linear": ..., "2 ReLU": ..., ...}, new arrays.
+
+        Nothing of the network changes: neither random state, nor running statistics, nor what `backward` needs. With
+        `training=True` dropout's masks are those that the next training pass will draw.
+        """
+        x = self._examples(X)
+        outputs = {}
+        for place, layer in enumerate(deepcopy(self.layers), start=1):
+            outputs[f"{place} {type(layer).__name__}"] = x = layer.forward(x, training=training)
+        return outputs
+
+    def _examples(self, X: npt.ArrayLike) -> Array:
+        found = np.asarray(X)
+        if found.dtype.kind not in "fiub":
+            raise TypeError(f"X has dtype {found.dtype}; examples must be real numbers, as in X.astype(np.float32).")
+        if found.ndim < 2 or found.size == 0:
+            raise ValueError(f"X has shape {found.shape}; it needs (N, D): N examples, at least one, of D numbers.")
+        return found.astype(self.dtype, copy=False)
+
+    def _workspace(self, shape: tuple[int, ...]) -> _Workspace:
+        """The arrays for batches of this shape; those made longest ago give way."""
+        if shape not in self._workspaces:
+            if len(self._workspaces) == SHAPES_KEPT:
+                del self._workspaces[next(iter(self._workspaces))]
+            self._workspaces[shape] = _Workspace(len(self.layers))
+        return self._workspaces[shape]
 
     def copy(self) -> Self:
         """An independent copy: training one leaves the other as it is."""
         return deepcopy(self)
 
-    def state_dict(self) -> dict[str, Array]:
-        """Name -> copy of the weights, enough to continue or to predict later."""
-        return self.parameters.state_dict()
+    def state_dict(self) -> dict[str, Any]:
+        """Copies of all that a network is, enough to go on training to the bit, or to predict later.
 
-    def load_state_dict(self, state: Mapping[str, npt.ArrayLike]) -> None:
-        """Take over weights kept by `state_dict`; raises ValueError when names or shapes differ."""
-        self.parameters.load_state_dict(state)
+        Weights ("W1", ...) and what batch normalisation keeps ("running_mean1", ...) are arrays; the state of dropout's
+        generators ("dropout1", ...) is a dict of plain numbers and texts, fit for JSON.
+        """
+        state: dict[str, Any] = self.parameters.state_dict()
+        state |= {name: buffer.copy() for name, buffer in self._buffers().items()}
+        return state | {name: _plain(rng.bit_generator.state) for name, rng in self._generators().items()}
 
-    # A copied or unpickled layer has arrays of its own; give it the windows again.
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over a state kept by `state_dict`.
+
+        A generator that several layers share, or that others draw from too, takes over its state with them.
+
+        Raises:
+            ValueError: a name is missing or unknown, or something does not fit. Nothing is changed then.
+        """
+        arrays, generators = {**self.parameters, **self._buffers()}, self._generators()
+        check_keys("load_state_dict", {**arrays, **generators}, state)
+        found = {name: _real(f"load_state_dict: {name}", state[name], array) for name, array in arrays.items()}
+        for name, rng in generators.items():
+            try:
+                deepcopy(rng.bit_generator).state = state[name]
+            except (TypeError, ValueError, KeyError, OverflowError) as error:
+                raise ValueError(
+                    f"load_state_dict: {name} is not the state of a {type(rng.bit_generator).__name__}: {error}"
+                ) from None
+        for name, array in arrays.items():
+            array[...] = found[name]
+        for name, rng in generators.items():
+            rng.bit_generator.state = state[name]
+
+    def _buffers(self) -> dict[str, Array]:
+        return self._named([layer.buffers() for layer in self.layers])
+
+    def _generators(self) -> dict[str, Generator]:
+        return self._named([layer.generators() for layer in self.layers])
+
+    # A copied or unpickled layer has arrays of its own; give it the windows again, and let it make its workspaces.
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name not in ("_workspaces", "_current")}
+
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._bind()
@@ -129,15 +247,26 @@ class Sequential:
 class MLP(Sequential):
     """A multilayer perceptron: `Linear` layers with an activation between them, none after the last.
 
+    Between two `Linear` layers stand, in this order, `BatchNorm1d` when asked for, the activation, and `Dropout` when
+    asked for. Batch normalisation comes before the activation, as in its paper: it can then choose by its learned shift
+    how much of a signal a ReLU cuts away. Dropout comes last, so that its zeros are what the next layer sees and do not
+    enter the batch's mean and variance.
+
     Args:
         sizes: numbers of units from input to output, at least two; [64, 64, 10] has one hidden layer of 64.
-        rng: where the first weights are drawn from. The same seed gives the same network in both precisions.
+        rng: where the first weights are drawn from, and then dropout's masks. The same seed gives the same network in
+            both precisions.
         dtype: `np.float32` (fast) or `np.float64` (for gradient checks).
         activation: the class between the layers: `ReLU`, `Tanh` or `Sigmoid`. Weights start as
             `activation.gain * N(0, 1) / sqrt(n_in)`: He initialisation for ReLU.
+        init: draws the first weights instead; one of `initializers`, or your own `init(n_in, n_out, rng)`.
+        batch_norm: whether to normalise before each activation. (The biases there have nothing left to do: the mean
+            that is subtracted contains them.)
+        dropout: probability of dropping a hidden unit, at least 0 and below 1.
 
     Raises:
-        ValueError: fewer than two sizes, one below 1, another dtype.
+        TypeError: an `rng` that is not a `numpy.random.Generator`.
+        ValueError: fewer than two sizes, one below 1, another dtype, or dropout outside [0, 1).
 
     Example:
         >>> model = MLP([64, 32, 10], rng=np.random.default_rng(0))
@@ -151,13 +280,40 @@ class MLP(Sequential):
         self,
         sizes: Sequence[int],
         *,
-        rng: np.random.Generator,
+        rng: Generator,
         dtype: npt.DTypeLike = np.float32,
         activation: type[Layer] = ReLU,
+        init: Initializer | None = None,
+        batch_norm: bool = False,
+        dropout: float = 0.0,
     ) -> None:
         if len(sizes) < 2:
             raise ValueError(f"MLP got sizes={list(sizes)}; it needs at least an input and an output, as in [64, 10].")
+        dropout = number("MLP", "dropout", dropout, at_least=0, below=1)
+        *hidden, (n_in, n_out) = pairwise(sizes)
+        linear = partial(Linear, rng=rng, dtype=dtype, gain=activation.gain, init=init)
         layers: list[Layer] = []
-        for n_in, n_out in pairwise(sizes):
-            layers += [Linear(n_in, n_out, rng=rng, dtype=dtype, gain=activation.gain), activation()]
-        super().__init__(layers[:-1])
+        for before, after in hidden:
+            layers.append(linear(before, after))
+            if batch_norm:
+                layers.append(BatchNorm1d(after, dtype=dtype))
+            layers.append(activation())
+            if dropout:
+                layers.append(Dropout(dropout, rng))
+        super().__init__([*layers, linear(n_in, n_out)])
+
+
+def _plain(state: Any) -> Any:
+    """A generator's state with lists for arrays, so that JSON can hold it."""
+    if isinstance(state, Mapping):
+        return {key: _plain(value) for key, value in state.items()}
+    return state.tolist() if isinstance(state, np.ndarray) else state
+
+
+def _real(what: str, values: npt.ArrayLike, like: Array) -> Array:
+    """`values` as an array of the shape and dtype of `like`."""
+    found = np.asarray(values)
+    check_shape(what, found.shape, like.shape)
+    if found.dtype.kind not in "fiu":
+        raise ValueError(f"{what} has dtype {found.dtype}; it must hold real numbers.")
+    return found.astype(like.dtype)
