@@ -150,7 +150,7 @@ def test_a_rule_of_your_own_will_do():
         ({"y": np.zeros(70)}, "whole numbers from 0 to 4"),
         ({"y": np.full(70, 5)}, "whole numbers from 0 to 4"),
         ({"y": np.full(70, -1)}, "whole numbers from 0 to 4"),
-        ({"lrs": [-1.0]}, "a learning rate is at least 0"),
+        ({"lrs": [-1.0]}, "a learning rate is finite and at least 0"),
     ],
 )
 def test_what_does_not_fit_is_refused(change, message):
