@@ -24,11 +24,14 @@ c.Autograde.exporter_class = "autograder.nbgrader_plugins.LineExporter"
 c.Autograde.sanitize_preprocessors = ["autograder.nbgrader_plugins.Assemble"]
 c.Autograde.autograde_preprocessors = [
     "autograder.nbgrader_plugins.RunAndJudge",
-    "nbgrader.preprocessors.SaveAutoGrades",
-    "autograder.nbgrader_plugins.RecordBonus",
-    "nbgrader.preprocessors.AssignLatePenalties",
+    "autograder.nbgrader_plugins.Record",
 ]
 
-# Feedback: nbgrader's own page, which then loads nothing from other machines.
+# Feedback: nbgrader's own page, without what a student must not see, and loading nothing from other machines.
+c.GenerateFeedback.preprocessors = [
+    "autograder.nbgrader_plugins.StudentView",
+    "nbgrader.preprocessors.GetGrades",
+    "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
+]
 c.GenerateFeedback.HTMLExporter.template_name = "offline_feedback"
 c.GenerateFeedback.HTMLExporter.extra_template_basedirs = feedback_templates()

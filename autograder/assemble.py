@@ -87,6 +87,7 @@ def assemble(lesson: LessonSource, submission: Submission) -> NotebookNode:
     notebook.metadata[KEY] = {
         "lesson": lesson.name,
         "intake": submission.outcome,
+        "submission": submission.digest,
         "sentence": sentence,
         "notes": [*placed.notes, *([sentence] if sentence else [])],
     }

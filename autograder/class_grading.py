@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,9 @@ from autograder import gradebook
 from autograder.assemble import KEY
 from autograder.files import write_atomically
 from autograder.gradebook import Course
-from autograder.intake import from_path
+from autograder.intake import Submission, from_path
 from autograder.lesson import LessonSource
-from autograder.pipeline import grade_intake
+from autograder.pipeline import grade_intake, seed_id
 from autograder.sandbox import Limits, Sandbox
 
 Entry = dict[str, Any]
@@ -45,8 +46,17 @@ class ClassGrading:
         self.max_score = self.lesson.max_score
         self._sandbox = sandbox
         self._limits = limits
-        gradebook.ensure_assignment(course, lesson)
+        gradebook.ensure_assignment(course, self.lesson)
         self._seed = gradebook.secret_seed(gradebook.seed_path(course.db_url, course.root, lesson))
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Hold the lesson while it is graded; see :func:`autograder.gradebook.only_grader`."""
+        return gradebook.only_grader(self.course, self.lesson.name)
+
+    def draw_new_seed(self) -> None:
+        """From now on grade with other cases; what was graded before counts as not graded."""
+        path = gradebook.seed_path(self.course.db_url, self.course.root, self.lesson.name)
+        self._seed = gradebook.secret_seed(path, new=True)
 
     def students(self, asked: Sequence[str] = ()) -> list[str]:
         """The students to grade: those asked for, or all that handed something in.
@@ -64,10 +74,12 @@ class ClassGrading:
         return sorted(set(asked)) if asked else every
 
     def already_graded(self, student: str) -> Entry | None:
-        """The entry of a submission that was graded before; None where there is none."""
+        """The entry of what is handed in, where it was graded before with the seed of now; None otherwise."""
         path = self.course.folder("autograded", student, self.lesson.name) / f"{self.lesson.name}.ipynb"
         known = gradebook.graded_entry(path)
-        return None if known is None else to_entry(student, known)
+        if known is None or known.get("seed") != seed_id(self._seed):
+            return None
+        return to_entry(student, known) if known.get("submission") == self._handed_in(student).digest else None
 
     def grade(self, student: str) -> tuple[Entry, Sequence[str]]:
         """Grade and record one submission; returns its entry and the notes to the grader.
@@ -77,11 +89,11 @@ class ClassGrading:
         """
         name = self.lesson.name
         folder = self.course.folder("submitted", student, name)
-        graded = grade_intake(from_path(folder / f"{name}.ipynb"), self.lesson, self._seed, self._sandbox, self._limits)
+        graded = grade_intake(self._handed_in(student), self.lesson, self._seed, self._sandbox, self._limits)
         graded.notebook.metadata[KEY]["student"] = student
         notes = list(graded.notes)
         if folder.is_dir():
-            notes += gradebook.record(self.course, student, name, graded.notebook, _timestamp(folder))
+            notes += gradebook.record(self.course, student, name, graded.notebook, gradebook.read_timestamp(folder))
             gradebook.write_graded(self.course, student, name, graded.notebook)
         return {"student": student, **graded.entry()}, notes
 
@@ -94,6 +106,9 @@ class ClassGrading:
             "max_score": self.max_score,
             "exercises": [],
         }
+
+    def _handed_in(self, student: str) -> Submission:
+        return from_path(self.course.folder("submitted", student, self.lesson.name) / f"{self.lesson.name}.ipynb")
 
     def _is_known(self, student: str) -> bool:
         with Gradebook(self.course.db_url, self.course.directory.course_id) as book:
@@ -121,10 +136,3 @@ def write_json(path: Path, lesson: str, entries: Sequence[Entry]) -> None:
     """Write the grades as JSON, at once or not at all."""
     content = {"lesson": lesson, "submissions": sorted(entries, key=lambda entry: str(entry["student"]))}
     write_atomically(path, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def _timestamp(folder: Path) -> str | None:
-    path = folder / "timestamp.txt"
-    if not path.is_file() or path.is_symlink():
-        return None
-    return path.read_text(encoding="utf-8", errors="replace")[:200].strip() or None

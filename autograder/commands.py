@@ -47,7 +47,14 @@ def grade(
     ] = None,
     timeout: Annotated[float, typer.Option(metavar="SECONDS", help="The most that one cell may take.")] = 10.0,
     ungraded: Annotated[
-        bool, typer.Option("--ungraded", help="Leave out submissions that are graded already: go on after Ctrl-C.")
+        bool,
+        typer.Option(
+            "--ungraded",
+            help="Leave out what is graded already: go on after Ctrl-C, a crash, or when more has been handed in.",
+        ),
+    ] = False,
+    new_seed: Annotated[
+        bool, typer.Option("--new-seed", help="First draw other hidden cases; then everybody is graded again.")
     ] = False,
     course: Annotated[Path, typer.Option(metavar="FOLDER", help="The course directory.", show_default="here")] = Path(),
 ) -> None:
@@ -60,23 +67,33 @@ def grade(
     from autograder.class_grading import ClassGrading, UnknownStudentError, write_json
     from autograder.gradebook import Course, GradebookError
     from autograder.lesson import UnknownLessonError
-    from autograder.sandbox import Limits
+    from autograder.sandbox import Limits, SandboxError
     from autograder.sandbox.kernel import KernelSandbox
     from autograder.tools import put_scripts_on_path
 
+    if new_seed and (student or ungraded):
+        raise typer.BadParameter(
+            "--new-seed grades the whole class again, so that all are judged by the same cases: it goes with neither "
+            "--student nor --ungraded"
+        )
     put_scripts_on_path()
+    entries: list[dict[str, Any]] = []
     try:
-        limits = Limits(cell=timeout)
-        run = ClassGrading(Course(course), lesson, KernelSandbox(), limits)
+        run = ClassGrading(Course(course), lesson, KernelSandbox(), Limits(cell=timeout))
         students = run.students(student or ())
-    except (UnknownLessonError, UnknownStudentError, GradebookError, ValueError) as error:
+        if not students:
+            errors.print(
+                f"Nobody has handed in {escape(lesson)}: there is no submitted/STUDENT/{escape(lesson)}/ here."
+            )
+            raise typer.Exit(2)
+        with run.alone():
+            if new_seed:
+                run.draw_new_seed()
+                console.print(f"A new seed was drawn for {escape(lesson)}. Everybody is graded again.", soft_wrap=True)
+            stopped = _grade_all(run, students, ungraded, entries)
+    except (UnknownLessonError, UnknownStudentError, GradebookError, SandboxError, ValueError) as error:
         errors.print(f"[bold red]{escape(str(error))}[/]", soft_wrap=True)
         raise typer.Exit(2) from None
-    if not students:
-        errors.print(f"Nobody has handed in {escape(lesson)}: there is no submitted/STUDENT/{escape(lesson)}/ here.")
-        raise typer.Exit(2)
-    entries: list[dict[str, Any]] = []
-    stopped = _grade_all(run, students, ungraded, entries)
     if json_file is not None:
         write_json(json_file, lesson, entries)
     told = ", ".join(f"{count} {outcome}" for outcome, count in _outcomes(entries).items())

@@ -1,12 +1,21 @@
-"""Feedback: the verdicts written into the graded notebook, and everything a submission displayed made harmless."""
+"""Feedback: the verdicts written into the graded notebook, and everything a submission displayed made harmless.
+
+Two people read a graded notebook. The grader sees all that the submission displayed. The student's page shows
+verdicts alone: what submitted code writes, be it an output, an exception's text or the name of a type, can be the
+hidden inputs that it was called with, and who hands in again would have them.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
+import builtins
+import inspect
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from html import escape
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -14,10 +23,12 @@ import nbformat
 import nh3
 from nbformat import NotebookNode
 
+import course_lib
 from autograder.assemble import PlannedCell
 from autograder.lesson import is_answer, is_check
 from autograder.sandbox import Run
-from course_lib.exercises.grading import ExerciseResult
+from course_lib.exercises.exercise import Exercise
+from course_lib.exercises.grading import ExerciseResult, GroupResult
 from course_lib.exercises.rendering import to_html
 
 MAX_TEXT = 100_000
@@ -31,6 +42,18 @@ _INLINE = re.compile(r"data:image/(png|jpeg);base64,[A-Za-z0-9+/=\s]+")
 # MathJax commands that make links or carry attributes into the page.
 _TEX = re.compile(r"\\(href|url|class|cssId|style|require|unicode|let|def|newcommand|renewcommand)\b")
 
+_ERRORS = {
+    name for name, value in vars(builtins).items() if isinstance(value, type) and issubclass(value, BaseException)
+} | {"LinAlgError", "AxisError"}
+_KINDS = {
+    *("array", "bool", "bytes", "complex", "dict", "float", "frozenset", "function", "generator", "int", "list", "map"),
+    *("method", "module", "number", "range", "set", "str", "text", "tuple", "type", "zip", "DataFrame", "Series"),
+    *("Tensor", "matrix", "ndarray"),
+}
+_STOPPED = re.compile(r"stopped with (?P<type>\w+)(?P<text>.*)", re.DOTALL)
+_LINE = re.compile(r" \(line (\d{1,3}) of the cell\)")
+_WITHHELD = re.compile(r"course_lib\.(\w+) is not there in grading")
+
 
 def write_feedback(
     notebook: NotebookNode, plan: Sequence[PlannedCell], run: Run | None, results: Sequence[ExerciseResult]
@@ -38,7 +61,8 @@ def write_feedback(
     """Put outputs and verdicts into an assembled notebook, in place.
 
     Each check cell's result is, as plain text, the bare points that nbgrader reads (0 for a bonus), and as HTML the
-    verdict with the place in the lesson to look at; it holds neither hidden inputs nor expected values.
+    verdict with the place in the lesson to look at; it holds neither hidden inputs nor expected values, and no words
+    of the submission's own.
     """
     count = 0
     for cell in plan:
@@ -57,6 +81,14 @@ def write_feedback(
             target.outputs = [_verdict(by_check[target.metadata.nbgrader.grade_id], count, _heading(notebook, index))]
         elif target.cell_type == "markdown" and is_answer(target):
             target.source = sanitized_markdown(target.source)
+
+
+def for_student(notebook: NotebookNode) -> NotebookNode:
+    """The graded notebook, in place, without what submitted code displayed."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and not is_check(cell):
+            cell.outputs = []
+    return notebook
 
 
 def sanitized(output: NotebookNode) -> NotebookNode | None:
@@ -126,11 +158,66 @@ def _text(value: Any, most: int = MAX_TEXT) -> str:
 
 def _verdict(result: ExerciseResult, count: int, heading: str) -> NotebookNode:
     points = 0 if result.exercise.stretch else result.points
-    html = to_html(result, reveal=False)
+    html = to_html(_told(result), reveal=False)
     if result.outcome != "right" and heading:
         html = html.removesuffix("</div>") + f"<p>Where to look in the lesson: {_link(heading)}.</p></div>"
     data = {"text/plain": str(points), "text/html": html}
     return _output("execute_result", data=data, execution_count=count)
+
+
+def _told(result: ExerciseResult) -> ExerciseResult:
+    """The result in the course's own words only."""
+    message = result.message
+    if message.startswith("There is no function"):
+        message = f"There is no function {result.exercise.name}. Write it in its answer cell."
+    elif result.outcome == "error":
+        message = _without_text(result.exercise, message, f"The answer cell of {result.exercise.name}")
+    return replace(result, message=message, groups=tuple(_told_group(result.exercise, each) for each in result.groups))
+
+
+def _told_group(exercise: Exercise, group: GroupResult) -> GroupResult:
+    found = group.difference
+    if found is None:
+        return group
+    sentence = found.sentence
+    if found.kind == "error":
+        sentence = _without_text(exercise, sentence, exercise.name)
+    elif found.kind == "keys":
+        sentence = re.sub(r"(,? and )?[^,]*? not expected", " (some are not expected)", sentence)
+        sentence = sentence if "missing" in sentence else f"{found.where} has keys that are not expected."
+    elif found.kind in ("type", "value") and (kind := re.search(r"it is (?:an?|the) ([^.]*)\.", sentence)):
+        if not set(re.findall(r"[A-Za-z_]\w*", kind[1])) <= _KINDS | {"of", "shape", *_DTYPES}:
+            sentence = f"{sentence[: kind.start()]}it is an object of another kind."
+    return replace(group, difference=replace(found, sentence=_known_inputs(exercise, sentence), received=""))
+
+
+_DTYPES = {f"{kind}{bits}" for kind in ("float", "int", "uint", "complex") for bits in (8, 16, 32, 64, 128)}
+
+
+def _without_text(exercise: Exercise, sentence: str, who: str) -> str:
+    """Of an exception only its type and line; its text only where it is the course's own."""
+    found = _STOPPED.search(sentence)
+    if found is None:
+        return sentence
+    name = found["type"] if found["type"] in _ERRORS else "exception of its own"
+    lines = [*_LINE.finditer(found["text"])]  # the last one is the check's own
+    told = f"{who} stopped with {'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}{lines[-1][0] if lines else ''}."
+    withheld = _WITHHELD.search(found["text"])
+    if withheld and (Path(course_lib.__file__).parent / f"{withheld[1]}.py").is_file():
+        return f"{told} course_lib.{withheld[1]} is not there in grading: it holds what this lesson asks."
+    if name == "EOFError":
+        return f"{told} In grading nobody is there to answer input()."
+    return f'{told} `check("{exercise.name}")` in your own notebook shows what it says.'
+
+
+def _known_inputs(exercise: Exercise, sentence: str) -> str:
+    """The names of changed inputs come from the sandbox: only those that the exercise has are told."""
+    has = set(inspect.signature(exercise.reference).parameters)
+
+    def told(found: re.Match[str]) -> str:
+        return found[0] if set(found[2].split(" and ")) <= has else f"{found[1]}{found[3]}"
+
+    return re.sub(r"(changed its input|Its input) ?(.*?)( in place| was changed in place)", told, sentence)
 
 
 def _output(kind: str, **content: Any) -> NotebookNode:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import secrets
 import tempfile
 import warnings
@@ -14,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from filelock import FileLock, Timeout
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import AssignLatePenalties, SaveAutoGrades
+from nbgrader.utils import parse_utc
 from sqlalchemy import Column as SqlColumn
 from sqlalchemy import Float, MetaData, String, Table, delete, insert, select
 from sqlalchemy.engine import make_url
@@ -27,7 +28,8 @@ from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
 from autograder.assemble import KEY
-from autograder.files import write_atomically
+from autograder.files import read_plain, remove_parts, write_atomically
+from autograder.lesson import LessonSource, grade_id
 
 CONFIG_FILE = "nbgrader_config.py"
 _BONUS = Table(
@@ -36,6 +38,11 @@ _BONUS = Table(
     SqlColumn("grade_id", String(32), primary_key=True),
     SqlColumn("points", Float, nullable=False),
 )
+
+
+_LOCK = "gradebook.lock"
+_PATIENCE = 60.0
+"""Seconds to wait for another process that makes the gradebook or draws a seed."""
 
 
 class GradebookError(RuntimeError):
@@ -51,11 +58,13 @@ class Course:
         directory: nbgrader's own view of the folder.
     """
 
-    def __init__(self, root: Path, config: Config | None = None) -> None:
+    def __init__(self, root: Path, config: Config | None = None, directory: CourseDirectory | None = None) -> None:
         self.root = root.resolve()
         self.config = config if config is not None else load_config(self.root)
-        self.config.CourseDirectory.root = str(self.root)
-        self.directory = CourseDirectory(config=self.config)
+        if directory is None:
+            self.config.CourseDirectory.root = str(self.root)
+            directory = CourseDirectory(config=self.config)
+        self.directory = directory
 
     @property
     def db_url(self) -> str:
@@ -87,48 +96,96 @@ def load_config(root: Path) -> Config:
     return config
 
 
-def seed_path(db_url: str, root: Path, lesson: str) -> Path:
-    """Where the lesson's secret seed is kept: beside the gradebook, or in the course where that is on a server."""
+def beside(db_url: str, root: Path, name: str) -> Path:
+    """The file `name` beside the gradebook, or in the course where that is on a server."""
     url = make_url(db_url)
     folder = root
     if url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:"):
         folder = (root / str(url.database)).parent
-    return folder / f"{lesson}.secret"
+    return folder / name
 
 
-def secret_seed(path: Path) -> int:
-    """The seed kept at `path`, drawn at the first call; only its owner can read the file.
+def seed_path(db_url: str, root: Path, lesson: str) -> Path:
+    """Where the lesson's secret seed is kept."""
+    return beside(db_url, root, f"{lesson}.secret")
+
+
+def secret_seed(path: Path, *, new: bool = False) -> int:
+    """The seed kept at `path`, drawn at the first call or where a `new` one is asked for; only its owner can read it.
 
     Raises:
         GradebookError: when the file holds anything but a seed.
     """
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        pass
-    else:
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(f"{secrets.randbits(128)}\n")
+    with FileLock(path.with_name(_LOCK), timeout=_PATIENCE):  # two that draw at once get the same one
+        if new or not path.exists():
+            write_atomically(path, f"{secrets.randbits(128)}\n", mode=0o600)
+            remove_parts(path)
     text = path.read_text(encoding="utf-8", errors="replace").strip()
     if not (text.isascii() and text.isdigit() and len(text) <= 50):
-        raise GradebookError(f"{path} holds no seed; delete it and grade the whole lesson again, with a new one.")
+        raise GradebookError(
+            f"{path} holds no seed. Draw a new one, with which everybody is graded again: "
+            f"`python -m autograder grade {path.stem} --new-seed`."
+        )
     return int(text)
 
 
-def ensure_assignment(course: Course, lesson: str) -> None:
-    """Create the lesson in the gradebook where it is missing, through nbgrader's own `generate_assignment`.
+@contextmanager
+def only_grader(course: Course, lesson: str) -> Iterator[None]:
+    """Hold the lesson for this grader alone; the system gives it free again however this process ends.
+
+    Raises:
+        GradebookError: when another one is at work on it.
+    """
+    path = beside(course.db_url, course.root, f"{lesson}.lock")
+    try:
+        with FileLock(path, timeout=0):
+            yield
+    except Timeout:
+        raise GradebookError(
+            f"Another grader is at work on {lesson} (it holds {path.name}). Wait until it has ended, or stop it; what "
+            "it has graded is recorded."
+        ) from None
+
+
+def ensure_assignment(course: Course, lesson: LessonSource) -> None:
+    """Create the lesson in the gradebook where it is missing or half there, by nbgrader's own `generate_assignment`.
 
     The release that comes of it goes to a temporary folder: what students have stays as it is.
 
     Raises:
         GradebookError: when nbgrader refuses.
     """
-    with Gradebook(course.db_url, course.directory.course_id) as gradebook:
-        try:
-            if gradebook.find_assignment(lesson).notebooks:
-                return
-        except MissingEntry:
+    with FileLock(beside(course.db_url, course.root, _LOCK), timeout=_PATIENCE):
+        _create_gradebook(course)
+        with Gradebook(course.db_url, course.directory.course_id) as gradebook:
+            try:
+                notebook = gradebook.find_notebook(lesson.name, lesson.name)
+            except MissingEntry:
+                pass
+            else:  # nbgrader saves the source cells last
+                if {grade_id(cell) for cell in lesson.notebook.cells} - {""} <= {
+                    cell.name for cell in notebook.source_cells
+                }:
+                    return
+        _generate_assignment(course, lesson.name)
+
+
+def _create_gradebook(course: Course) -> None:
+    """Make the gradebook's file at once or not at all: nbgrader would go on with half of the tables."""
+    url = make_url(course.db_url)
+    if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
+        return
+    path = course.root / str(url.database)
+    if path.exists() and path.stat().st_size:
+        return
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".gradebook-") as folder:
+        part = Path(folder) / path.name
+        with quiet(), Gradebook(f"sqlite:///{part}", course.directory.course_id):
             pass
+        part.replace(path)
+
+
+def _generate_assignment(course: Course, lesson: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         config = Config(course.config)
         config.CourseDirectory = Config(course.config.CourseDirectory)
@@ -143,64 +200,126 @@ def ensure_assignment(course: Course, lesson: str) -> None:
 def record(
     course: Course, student: str, lesson: str, notebook: NotebookNode, timestamp: str | None = None
 ) -> list[str]:
-    """Write the automatic grades of a graded notebook; manual scores and comments stay. Returns notes to the grader.
+    """Write the automatic grades of a graded notebook, all of them at once or none. Returns notes to the grader.
+
+    Manual scores and comments stay.
 
     Args:
         student: created in the gradebook where unknown.
         timestamp: when it was handed in, as nbgrader's timestamp.txt says it; for late penalties.
     """
-    with quiet(), Gradebook(course.db_url, course.directory.course_id) as gradebook:
+    when, notes = _when(timestamp)
+    with quiet(), _at_once(course) as gradebook:
         gradebook.update_or_create_student(student)
-        when: dict[str, Any] = {"timestamp": timestamp} if timestamp else {}
         gradebook.update_or_create_submission(lesson, student, **when)
-    resources = {
-        "nbgrader": {"student": student, "assignment": lesson, "notebook": lesson, "db_url": course.db_url},
-    }
-    with quiet():
-        SaveAutoGrades(config=course.config).preprocess(notebook, resources)
-        notes = record_bonus(course.db_url, student, lesson, lesson, notebook)
-        AssignLatePenalties(config=course.config).preprocess(notebook, resources)
+        _SaveGrades(config=course.config).save(gradebook, student, lesson, notebook)
+        notes += _record_bonus(gradebook, student, lesson, notebook)
+        _assign_late_penalty(gradebook, course, student, lesson)
     return notes
 
 
-def record_bonus(db_url: str, student: str, lesson: str, notebook_id: str, notebook: NotebookNode) -> list[str]:
+def _when(timestamp: str | None) -> tuple[dict[str, str], list[str]]:
+    if not timestamp:
+        return {}, []
+    try:
+        parse_utc(timestamp)
+    except (ValueError, OverflowError):
+        return {}, [f"timestamp.txt says {timestamp[:40]!r}, which is no time: it was graded as handed in in time."]
+    return {"timestamp": timestamp}, []
+
+
+@contextmanager
+def _at_once(course: Course) -> Iterator[Gradebook]:
+    """A gradebook in which all that is done becomes one transaction, whatever nbgrader commits on the way."""
+    with (
+        Gradebook(course.db_url, course.directory.course_id) as gradebook,
+        gradebook.engine.connect() as connection,
+        connection.begin(),
+    ):
+        gradebook.db.remove()
+        gradebook.db.configure(bind=connection, join_transaction_mode="rollback_only")
+        yield gradebook
+        gradebook.db.commit()
+
+
+class _SaveGrades(SaveAutoGrades):  # type: ignore[misc]  # nbgrader has no types
+    """nbgrader's own step, in a gradebook that is open already."""
+
+    def save(self, gradebook: Gradebook, student: str, lesson: str, notebook: NotebookNode) -> None:
+        """Save the scores and comments of every graded cell."""
+        self.gradebook = gradebook
+        self.student_id, self.assignment_id, self.notebook_id = student, lesson, lesson
+        for index, cell in enumerate(notebook.cells):
+            self.preprocess_cell(cell, {}, index)
+
+
+def _assign_late_penalty(gradebook: Gradebook, course: Course, student: str, lesson: str) -> None:
+    """As nbgrader's AssignLatePenalties does, which opens a gradebook of its own."""
+    step = AssignLatePenalties(config=course.config)
+    step.init_plugin()
+    notebook = gradebook.find_submission_notebook(lesson, lesson, student)
+    notebook.late_submission_penalty = None
+    late = gradebook.find_submission(lesson, student).total_seconds_late
+    if late > 0:
+        penalty = step.plugin_inst.late_submission_penalty(student, notebook.score, late)
+        if penalty is not None:
+            notebook.late_submission_penalty = step._check_late_penalty(notebook, penalty)
+
+
+def _record_bonus(gradebook: Gradebook, student: str, lesson: str, notebook: NotebookNode) -> list[str]:
     """Write the points of the bonus exercises as nbgrader's extra credit; returns notes to the grader.
 
     What a grader has written there stays: it is what differs from the points that were written here the last time.
     An emptied field is the autograder's again.
     """
-    known = notebook.metadata.get(KEY, {})
     notes = []
-    with Gradebook(db_url) as gradebook:
-        connection = gradebook.db.connection()
-        _BONUS.create(connection, checkfirst=True)
-        for exercise in known.get("exercises", []):
-            if not exercise.get("bonus"):
-                continue
-            grade = gradebook.find_grade(f"check_{exercise['id']}", notebook_id, lesson, student)
-            points = float(exercise["points"])
-            this = _BONUS.c.grade_id == grade.id
-            if grade.extra_credit in (None, connection.scalar(select(_BONUS.c.points).where(this))):
-                grade.extra_credit = points
-                connection.execute(delete(_BONUS).where(this))
-                connection.execute(insert(_BONUS).values(grade_id=grade.id, points=points))
-            elif grade.extra_credit != points:
-                notes.append(
-                    f"The extra credit of {exercise['id']} stays {grade.extra_credit:g}, as a grader wrote it; "
-                    f"the autograder finds {points:g}."
-                )
-        gradebook.db.commit()
+    connection = gradebook.db.connection()
+    _BONUS.create(connection, checkfirst=True)
+    for exercise in notebook.metadata[KEY]["exercises"]:
+        if not exercise.get("bonus"):
+            continue
+        grade = gradebook.find_grade(f"check_{exercise['id']}", lesson, lesson, student)
+        points = float(exercise["points"])
+        this = _BONUS.c.grade_id == grade.id
+        if grade.extra_credit in (None, connection.scalar(select(_BONUS.c.points).where(this))):
+            grade.extra_credit = points
+            connection.execute(delete(_BONUS).where(this))
+            connection.execute(insert(_BONUS).values(grade_id=grade.id, points=points))
+        elif grade.extra_credit != points:
+            notes.append(
+                f"The extra credit of {exercise['id']} stays {grade.extra_credit:g}, as a grader wrote it; "
+                f"the autograder finds {points:g}."
+            )
     return notes
 
 
+def read_timestamp(folder: Path) -> str | None:
+    """What timestamp.txt in a submission's folder says, as nbgrader writes it; None where there is none."""
+    try:
+        return read_plain(folder / "timestamp.txt", 200).decode("utf-8", "replace").strip() or None
+    except OSError:
+        return None
+
+
+def write_timestamp(course: Course, student: str, lesson: str, handed_in: str | None) -> None:
+    """Write beside the graded notebook when it was handed in: nbgrader tells by it whether there is a newer one."""
+    path = course.folder("autograded", student, lesson) / "timestamp.txt"
+    remove_parts(path)
+    if handed_in is None:
+        path.unlink(missing_ok=True)
+    else:
+        write_atomically(path, f"{handed_in}\n")
+
+
 def write_graded(course: Course, student: str, lesson: str, notebook: NotebookNode) -> Path:
-    """Write the graded notebook to autograded/, where nbgrader and formgrader look for it, at once or not at all."""
-    folder = course.folder("autograded", student, lesson)
-    path = folder / f"{lesson}.ipynb"
+    """Write the graded notebook to autograded/, where nbgrader and formgrader look for it, at once or not at all.
+
+    The notebook is the last that is written of a submission: where it stands, all else is recorded.
+    """
+    write_timestamp(course, student, lesson, read_timestamp(course.folder("submitted", student, lesson)))
+    path = course.folder("autograded", student, lesson) / f"{lesson}.ipynb"
+    remove_parts(path)
     write_atomically(path, nbformat.writes(notebook, version=nbformat.NO_CONVERT) + "\n")
-    submitted = course.folder("submitted", student, lesson) / "timestamp.txt"
-    if submitted.is_file() and not submitted.is_symlink():
-        write_atomically(folder / "timestamp.txt", submitted.read_text(encoding="utf-8", errors="replace")[:200])
     return path
 
 

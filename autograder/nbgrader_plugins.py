@@ -4,27 +4,33 @@ nbgrader_config.py names them:
 
 - `LineExporter` reads a submission through intake, so that a broken file gets grades (none) and a reason.
 - `Assemble` takes the place of nbgrader's sanitising steps.
-- `RunAndJudge` takes the place of executing; nbgrader's own SaveAutoGrades follows it.
-- `RecordBonus` writes the points of bonus exercises as extra credit.
+- `RunAndJudge` takes the place of executing.
+- `Record` takes the place of SaveAutoGrades and AssignLatePenalties: the same, and the bonus, in one transaction.
+- `StudentView` stands first in `GenerateFeedback`: what the page of a student must not show goes.
 """
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
 import nbformat
 from nbconvert.exporters import NotebookExporter
 from nbformat import NotebookNode
+from nbgrader.converters import Autograde
+from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import NbGraderPreprocessor
-from traitlets import Float
+from traitlets import Bool, Float
 
 from autograder import gradebook
 from autograder.assemble import KEY, assemble
+from autograder.feedback import for_student
+from autograder.gradebook import Course, GradebookError
 from autograder.intake import from_bytes, from_path
 from autograder.lesson import LessonSource
 from autograder.pipeline import grade_assembled
-from autograder.sandbox import Limits
+from autograder.sandbox import Limits, Sandbox, SandboxError
 from autograder.sandbox.kernel import KernelSandbox
 
 Resources = dict[str, Any]
@@ -32,6 +38,11 @@ Resources = dict[str, Any]
 
 class LineExporter(NotebookExporter):
     """Reads a submission through intake, where nbgrader's own exporter would raise for a file that is no notebook."""
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)  # type: ignore[no-untyped-call]
+        if isinstance(self.parent, Autograde):
+            _guard(self.parent)
 
     def from_filename(
         self, filename: str, resources: Resources | None = None, **kwargs: Any
@@ -48,6 +59,31 @@ class LineExporter(NotebookExporter):
         empty = nbformat.v4.new_notebook()
         result: tuple[NotebookNode, Resources] = self.from_notebook_node(empty, resources, **kwargs)  # type: ignore[no-untyped-call]
         return result
+
+
+def _guard(converter: Autograde) -> None:
+    """Make a run of `nbgrader autograde` as careful as ours; nbgrader has no hook around a whole run.
+
+    One grader at a time; no run at all where no sandbox works; and of a submission only the notebook: nbgrader would
+    copy whatever else was handed in to autograded/, where formgrader serves it from the teacher's own origin.
+    """
+    convert = converter.convert_notebooks
+
+    def guarded() -> None:
+        directory = converter.coursedir
+        ignored = directory.ignore
+        try:
+            RunAndJudge(config=converter.config).chosen_sandbox()
+            with gradebook.only_grader(_course(converter), directory.assignment_id):
+                directory.ignore = ["*"]
+                convert()
+        except (GradebookError, SandboxError) as error:
+            converter.log.error("%s", error)
+            raise NbGraderException(str(error)) from error
+        finally:
+            directory.ignore = ignored
+
+    converter.convert_notebooks = guarded
 
 
 class Assemble(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has no types
@@ -67,6 +103,14 @@ class RunAndJudge(NbGraderPreprocessor):  # type: ignore[misc]
     cell_timeout = Float(Limits.cell, help="Seconds for one cell.").tag(config=True)
     total_timeout = Float(Limits.total, help="Seconds for a whole notebook.").tag(config=True)
 
+    def chosen_sandbox(self) -> Sandbox:
+        """The sandbox that the settings ask for.
+
+        Raises:
+            SandboxError: where it does not work here, with what to do.
+        """
+        return KernelSandbox()
+
     def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
         """Grade the notebook."""
         converter = self.parent.parent
@@ -75,24 +119,47 @@ class RunAndJudge(NbGraderPreprocessor):  # type: ignore[misc]
             gradebook.seed_path(resources["nbgrader"]["db_url"], Path(converter.coursedir.root), lesson.name)
         )
         limits = Limits(cell=self.cell_timeout, total=self.total_timeout)
-        graded = grade_assembled(nb, lesson, seed, KernelSandbox(), limits)
+        graded = grade_assembled(nb, lesson, seed, self.chosen_sandbox(), limits)
         nb.metadata[KEY]["student"] = resources["nbgrader"]["student"]
-        for note in graded.notes:
-            self.log.warning("%s: %s", resources["nbgrader"]["student"], note)
+        _tell(self.log, resources, graded.notes)
         return graded.notebook, resources
 
 
-class RecordBonus(NbGraderPreprocessor):  # type: ignore[misc]
-    """Writes the points of bonus exercises into the gradebook; stands after SaveAutoGrades, before late penalties."""
+class Record(NbGraderPreprocessor):  # type: ignore[misc]
+    """Writes grades, bonus and late penalty into the gradebook, and when it was handed in beside the notebook."""
 
     def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
-        """Record the bonus."""
+        """Record the notebook."""
+        course = _course(self.parent.parent)
         known = resources["nbgrader"]
-        for note in gradebook.record_bonus(
-            known["db_url"], known["student"], known["assignment"], known["notebook"], nb
-        ):
-            self.log.warning("%s: %s", known["student"], note)
+        student, lesson = known["student"], known["assignment"]
+        handed_in = gradebook.read_timestamp(course.folder("submitted", student, lesson))
+        _tell(self.log, resources, gradebook.record(course, student, lesson, nb, handed_in))
+        gradebook.write_timestamp(course, student, lesson, handed_in)
         return nb, resources
+
+
+class StudentView(NbGraderPreprocessor):  # type: ignore[misc]
+    """Takes from a graded notebook what the page of a student must not show."""
+
+    show_outputs = Bool(
+        False,
+        help="Show what submitted code displayed in grading. It may be the hidden inputs: leave it off as long as "
+        "anybody may hand in again.",
+    ).tag(config=True)
+
+    def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
+        """Leave out the outputs of submitted code."""
+        return (nb if self.show_outputs else for_student(nb)), resources
+
+
+def _tell(log: logging.Logger, resources: Resources, notes: Any) -> None:
+    for note in notes:
+        log.warning("%s: %s", resources["nbgrader"]["student"], note)
+
+
+def _course(converter: Autograde) -> Course:
+    return Course(Path(converter.coursedir.root), converter.config, converter.coursedir)
 
 
 def _lesson(converter: Any, resources: Resources) -> LessonSource:

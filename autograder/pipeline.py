@@ -68,6 +68,11 @@ class GradedSubmission:
         }
 
 
+def seed_id(seed: int) -> str:
+    """Which seed it was, without the seed."""
+    return hashlib.sha256(str(seed).encode()).hexdigest()[:8]
+
+
 def grade_submission(
     data: bytes | None, lesson: LessonSource, seed: int, sandbox: Sandbox, limits: Limits | None = None
 ) -> GradedSubmission:
@@ -106,7 +111,8 @@ def grade_assembled(
     graded = _graded(notebook, lesson, verdict, tuple(known["notes"]))
     notebook.metadata[KEY] = {
         "lesson": lesson.name,
-        "seed": hashlib.sha256(str(seed).encode()).hexdigest()[:8],  # which seed it was, not the seed
+        "submission": known["submission"],
+        "seed": seed_id(seed),
         "notes": list(graded.notes),
         **graded.entry(),
     }

@@ -224,6 +224,24 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(
     assert entries == {"ada": ("graded", 8), "bob": ("timeout", 6), "cy": ("graded", 4)}
 
 
+def test_a_new_seed_grades_everybody_with_other_cases(course: Course, hand_in: HandIn) -> None:
+    for student in ("ada", "bob"):
+        hand_in(student, submission(RIGHT))
+    assert invoke(course, "grade", NAME).exit_code == 0
+    path = course.root / f"{NAME}.secret"
+    before = path.read_text()
+    refused = invoke(course, "grade", NAME, "--new-seed", "--student", "ada")
+    assert refused.exit_code == 2
+    assert path.read_text() == before
+    done = invoke(course, "grade", NAME, "--new-seed")
+    assert done.exit_code == 0, done.output
+    assert "A new seed was drawn" in done.output
+    assert "2 of 2 submissions" in done.output
+    assert path.read_text() != before
+    again = invoke(course, "grade", NAME, "--ungraded")
+    assert "2 of 2 submissions" in again.output
+
+
 def test_help_teaches() -> None:
     for command in ("grade", "report", "demo"):
         assert CliRunner().invoke(app, [command, "--help"]).exit_code == 0

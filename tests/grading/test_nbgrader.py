@@ -17,7 +17,7 @@ from autograder.gradebook import Course, GradebookError
 from autograder.sandbox.kernel import KernelSandbox
 from tests.grading.conftest import HandIn
 from tests.grading.fixture_lesson import NAME
-from tests.grading.helpers import LIMITS, RIGHT, cell, submission
+from tests.grading.helpers import LESSON, LIMITS, RIGHT, cell, submission
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # nbgrader's own queries
 MISTAKEN = {**RIGHT, "scale": "def scale(x, factor):\n    return x + factor"}
@@ -78,7 +78,9 @@ def test_autograde_and_feedback_give_the_line_s_grades(course: Course, hand_in: 
         for student in ("ada", "bob", "cy")
     }
     assert "<strong>scale: 4 of 4 points</strong>" in pages["ada"]
-    assert "<i>kept</i>" in pages["ada"]
+    assert "<i>kept</i>" not in pages["ada"]  # it could show hidden inputs
+    autograded = (course.folder("autograded", "ada", NAME) / f"{NAME}.ipynb").read_text(encoding="utf-8")
+    assert '"<i>kept</i>"' in autograded
     for page in pages.values():  # it fetches nothing and runs nothing
         assert "<script" not in page
         assert re.search(r"<meta content=\"default-src 'none';[^>]*http-equiv=\"Content-Security-Policy\"", page)
@@ -156,18 +158,18 @@ def test_late_penalties_count_the_bonus(course: Course, hand_in: HandIn) -> None
 
 
 def test_the_assignment_is_created_without_touching_what_students_have(course: Course) -> None:
-    gradebook.ensure_assignment(course, NAME)
+    gradebook.ensure_assignment(course, LESSON)
     with Gradebook(course.db_url) as book:
         assert {cell.name for cell in book.find_notebook(NAME, NAME).grade_cells} >= {"check_scale", "written"}
     assert not (course.root / "lessons").exists()
-    gradebook.ensure_assignment(course, NAME)
+    gradebook.ensure_assignment(course, LESSON)
 
 
 def test_a_lesson_that_nbgrader_cannot_release_is_an_error_that_says_so(course: Course) -> None:
     path = course.root / "solutions" / NAME / f"{NAME}.ipynb"
     path.write_text(path.read_text().replace("### END SOLUTION", "### END"))
     with pytest.raises(GradebookError, match="cannot create the assignment"):
-        gradebook.ensure_assignment(course, NAME)
+        gradebook.ensure_assignment(course, LESSON)
     with Gradebook(course.db_url) as book, pytest.raises(MissingEntry):
         book.find_notebook(NAME, NAME)
 
@@ -181,7 +183,8 @@ def test_a_seed_is_drawn_once_and_only_its_owner_reads_it(tmp_path: Path) -> Non
     if sys.platform != "win32":
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert path.match("*.secret")
-    path.write_text("not a seed")
+    assert gradebook.secret_seed(path, new=True) != seed
+    path.write_text("")
     with pytest.raises(GradebookError, match="holds no seed"):
         gradebook.secret_seed(path)
 

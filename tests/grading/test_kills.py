@@ -1,0 +1,216 @@
+"""The record: whenever the grader ends, what it leaves is consistent, and going on ends where an undisturbed run does."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nbgrader.api import Gradebook, MissingEntry
+
+from autograder import gradebook
+from autograder.class_grading import ClassGrading
+from autograder.gradebook import Course, GradebookError
+from autograder.intake import from_path
+from tests.grading.conftest import HandIn
+from tests.grading.fixture_lesson import NAME
+from tests.grading.helpers import LESSON, LIMITS, RIGHT, submission
+from tests.grading.quick_sandbox import QuickSandbox
+
+WRONG = {**RIGHT, "scale": "def scale(x, factor):\n    return x + factor"}
+KINDS: tuple[Any, ...] = (submission(RIGHT), submission(WRONG), submission(), b"garbage")
+
+
+def contents(course: Course) -> dict[str, Any]:
+    """All that a run leaves: the gradebook's rows, with names in the place of random ids, and the autograded files."""
+    files = {
+        path.relative_to(course.root).as_posix(): path.read_bytes()
+        for path in sorted((course.root / "autograded").rglob("*"))
+        if path.is_file()
+    }
+    return {"rows": sorted(rows(course.root / "gradebook.db")), "files": files}
+
+
+def rows(path: Path) -> Iterator[str]:
+    with closing(sqlite3.connect(path)) as database:
+        database.row_factory = sqlite3.Row
+        tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        every = {table: [dict(row) for row in database.execute(f"SELECT * FROM {table}")] for table in tables}
+    by_id: dict[str, dict[str, Any]] = {}
+    for table, found in every.items():
+        for row in found:
+            if "id" in row:
+                by_id.setdefault(row["id"], {})[table] = row
+
+    def plain(value: Any) -> Any:
+        if not (isinstance(value, str) and len(value) == 32 and value in by_id):
+            return value
+        kinds = by_id[value]
+        return {t: {key: plain(v) for key, v in row.items() if key != "id"} for t, row in sorted(kinds.items())}
+
+    for table, found in every.items():
+        for row in found:
+            yield f"{table}: { {key: plain(value) for key, value in row.items()} }"
+
+
+def hand_in_all(course: Course, hand_in: HandIn, size: int) -> None:
+    for number in range(size):
+        path = hand_in(f"s{number:02d}", KINDS[number % len(KINDS)])
+        (path.parent / "timestamp.txt").write_text(f"2026-01-{number % 28 + 1:02d} 10:00:00 UTC\n")
+
+
+def killed_until_done(course: Course, root: Path, rng: random.Random, kills: int, span: float, quick: bool) -> int:
+    """Kill the grader `kills` times at random moments, going on each time, then let it end; returns kills that hit."""
+    environment = {**os.environ, "QUICK": "1" if quick else "0", "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "tests.grading.grade_fixture", "grade", NAME, "--ungraded"]
+    hit = 0
+    for number in range(kills + 1):
+        grader = subprocess.Popen(
+            [*command, "--course", str(course.root)], cwd=root, env=environment, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        assert grader.stdout is not None
+        assert grader.stdout.readline() == "ready\n"
+        if number < kills:
+            time.sleep(rng.uniform(0, span))
+            hit += grader.poll() is None
+            grader.send_signal(signal.SIGKILL)
+        said = grader.communicate(timeout=600)[0]
+        assert grader.returncode == (0 if number == kills else -signal.SIGKILL) or grader.returncode == 0, said
+    return hit
+
+
+def trial(course: Course, hand_in: HandIn, root: Path, tmp_path: Path, size: int, kills: int, quick: bool) -> None:
+    hand_in_all(course, hand_in, size)
+    gradebook.secret_seed(gradebook.seed_path(course.db_url, course.root, NAME))
+    with (course.root / "nbgrader_config.py").open("a") as file:
+        file.write("c.AssignLatePenalties.plugin_class = 'tests.grading.helpers.HalfOff'\n")
+    (course.root / "gradebook.db").unlink()  # its making can be killed too
+    other = Course(Path(shutil.copytree(course.root, tmp_path / "undisturbed")))
+    started = time.monotonic()
+    assert killed_until_done(other, root, random.Random(0), 0, 0, quick) == 0
+    span = time.monotonic() - started
+    assert killed_until_done(course, root, random.Random(7), kills, 2 * span / kills, quick) >= kills // 2
+    assert contents(course) == contents(other)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kill -9 as POSIX has it")
+def test_a_killed_grader_goes_on_to_the_grades_of_an_undisturbed_one(
+    course: Course, hand_in: HandIn, root: Path, tmp_path: Path
+) -> None:
+    trial(course, hand_in, root, tmp_path, size=12, kills=5, quick=True)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="kill -9 as POSIX has it")
+@pytest.mark.parametrize("quick", [True, False], ids=["quick", "real sandbox"])
+def test_fifty_kills_in_a_class_of_thirty(
+    course: Course, hand_in: HandIn, root: Path, tmp_path: Path, quick: bool
+) -> None:
+    trial(course, hand_in, root, tmp_path, size=30, kills=50, quick=quick)
+
+
+@pytest.mark.parametrize("step", ["_SaveGrades.save", "_record_bonus", "_assign_late_penalty"])
+def test_a_submission_is_recorded_whole_or_not_at_all(
+    course: Course, hand_in: HandIn, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("the disk is full")
+
+    hand_in("ada", submission(RIGHT))
+    run = ClassGrading(course, NAME, QuickSandbox(), LIMITS)
+    with monkeypatch.context() as patch:
+        patch.setattr(f"autograder.gradebook.{step}", fail)
+        with pytest.raises(OSError, match="the disk is full"):
+            run.grade("ada")
+    with Gradebook(course.db_url) as book, pytest.raises(MissingEntry):
+        book.find_submission(NAME, "ada")
+    assert run.already_graded("ada") is None
+    run.grade("ada")
+    with Gradebook(course.db_url) as book:
+        assert book.find_submission(NAME, "ada").score == 8
+
+
+def test_halves_that_a_killed_writer_left_are_removed(course: Course, hand_in: HandIn) -> None:
+    hand_in("ada", submission(RIGHT))
+    folder = course.folder("autograded", "ada", NAME)
+    folder.mkdir(parents=True)
+    (folder / f".{NAME}.ipynb.abc.part").write_text("half")
+    (folder / ".timestamp.txt.abc.part").write_text("half")
+    ClassGrading(course, NAME, QuickSandbox(), LIMITS).grade("ada")
+    assert [path.name for path in folder.iterdir()] == [f"{NAME}.ipynb"]
+
+
+def test_a_lesson_that_was_only_half_entered_is_entered_again(course: Course) -> None:
+    gradebook.ensure_assignment(course, LESSON)
+    with Gradebook(course.db_url) as book:
+        whole = {cell.name for cell in book.find_notebook(NAME, NAME).source_cells}
+        book.db.delete(book.find_notebook(NAME, NAME).source_cells[0])
+        book.db.commit()
+    gradebook.ensure_assignment(course, LESSON)
+    with Gradebook(course.db_url) as book:
+        assert {cell.name for cell in book.find_notebook(NAME, NAME).source_cells} == whole
+
+
+def test_what_was_handed_in_again_and_what_another_seed_graded_is_not_taken_for_graded(
+    course: Course, hand_in: HandIn
+) -> None:
+    hand_in("ada", submission(RIGHT))
+    run = ClassGrading(course, NAME, QuickSandbox(), LIMITS)
+    entry, _ = run.grade("ada")
+    assert run.already_graded("ada") == entry
+    path = hand_in("ada", submission(WRONG))
+    assert run.already_graded("ada") is None
+    path.unlink()
+    assert run.already_graded("ada") is None
+    hand_in("ada", submission(RIGHT))
+    assert run.already_graded("ada") == entry
+    again = ClassGrading(course, NAME, QuickSandbox(), LIMITS)
+    again.draw_new_seed()
+    assert again.already_graded("ada") is None
+    again.grade("ada")
+    assert ClassGrading(course, NAME, QuickSandbox(), LIMITS).already_graded("ada") is not None
+
+
+def test_one_grader_at_a_time(course: Course, hand_in: HandIn, root: Path) -> None:
+    hand_in("ada", submission(RIGHT))
+    command = [sys.executable, "-m", "tests.grading.grade_fixture", "grade", NAME, "--course", str(course.root)]
+    environment = {**os.environ, "QUICK": "1", "PYTHONPATH": str(root), "COLUMNS": "200"}
+    with gradebook.only_grader(course, NAME):
+        second = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
+        with pytest.raises(GradebookError, match="Another grader is at work"), gradebook.only_grader(course, NAME):
+            raise AssertionError("two graders at once")
+        done = course.api().autograde(NAME, "ada")
+    assert second.returncode == 2, second.stdout + second.stderr
+    assert f"Another grader is at work on {NAME}" in second.stderr
+    assert not done["success"]
+    assert "Another grader is at work" in done["log"]
+    assert not course.folder("autograded", "ada", NAME).exists()
+    third = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
+    assert third.returncode == 0, third.stdout + third.stderr
+
+
+def test_a_time_that_is_none_costs_no_grade(course: Course, hand_in: HandIn) -> None:
+    path = hand_in("ada", submission(RIGHT))
+    (path.parent / "timestamp.txt").write_text("yesterday, I think")
+    entry, notes = ClassGrading(course, NAME, QuickSandbox(), LIMITS).grade("ada")
+    assert entry["score"] == 8
+    assert ["which is no time" in note for note in notes] == [True]
+
+
+def test_the_digest_in_an_autograded_notebook_is_the_submission_s(course: Course, hand_in: HandIn) -> None:
+    path = hand_in("ada", submission(RIGHT))
+    ClassGrading(course, NAME, QuickSandbox(), LIMITS).grade("ada")
+    known = gradebook.graded_entry(course.folder("autograded", "ada", NAME) / f"{NAME}.ipynb")
+    assert known is not None
+    assert known["submission"] == from_path(path).digest
