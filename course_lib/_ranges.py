@@ -7,6 +7,17 @@ from typing import Any
 import numpy as np
 
 
+def real(owner: str, name: str, value: Any, wanted: str = "a number") -> float:
+    """`value` as a float, NaN and infinity included.
+
+    Raises:
+        TypeError: not a number. The message says what is `wanted`.
+    """
+    if np.ndim(value) or np.asarray(value).dtype.kind not in "iuf":
+        raise TypeError(f"{owner} got {name}={value!r}; it must be {wanted}.")
+    return float(value)
+
+
 def number(
     owner: str,
     name: str,
@@ -44,9 +55,7 @@ def number(
     wanted = "a finite number" if finite else "a number"
     if limits:
         wanted += ", " + " and ".join(text for text, _, _ in limits)
-    if np.ndim(value) or np.asarray(value).dtype.kind not in "iuf":
-        raise TypeError(f"{owner} got {name}={value!r}; it must be {wanted}.")
-    found = float(value)
+    found = real(owner, name, value, wanted)
     inside = all(compare(found, limit) for _, compare, limit in limits)
     if not inside or isnan(found) or (finite and isinf(found)):
         raise ValueError(f"{owner} got {name}={value}; it must be {wanted}.")
