@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all mutants lab build lint format pins clean
+.PHONY: help setup demo test test-all parity mutants lab build lint format pins clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -44,6 +44,9 @@ test: $(VENV)/dev.stamp ## all tests: lint, types, code, notebooks, built files 
 	$(PYTEST) --nbval solutions
 	$(PYTEST) --nbval-lax lessons
 	@$(if $(FAST),echo "All passed. Tests marked slow were left to: make test-all",echo "All passed.")
+
+parity: $(VENV)/dev.stamp ## every setting held beside PyTorch, and the largest difference of each kind
+	$(BIN)/python scripts/parity.py
 
 mutants: $(VENV)/dev.stamp ## change course_lib in thousands of places and see that a test notices each
 	$(BIN)/python scripts/mutants.py

@@ -1,6 +1,6 @@
 """Optimizers by hand, in place, restorable to the bit, and strict about what they are given.
 
-That each rule holds PyTorch's numbers is in test_torch_parity.py.
+That each rule holds PyTorch's numbers is in parity.
 """
 
 import tracemalloc

@@ -1,47 +1,23 @@
-"""What is held beside PyTorch: each case computes the same numbers with `course_lib` and with `torch`.
+"""Optimizers over 200 to 1,000 steps of random gradients, with the rate and other options changed half-way."""
 
-`scripts/make_golden.py` stores PyTorch's numbers in golden.npz, so that the comparison also runs where torch is not
-installed. All inputs come from the raw bits of PCG64, which NumPy promises never to change.
-"""
-
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from course_lib import optimizers
-from course_lib.layers import ReLU, Sigmoid, Tanh
-from course_lib.losses import softmax_cross_entropy, squared_error
-from course_lib.network import MLP
 from course_lib.parameters import Parameters
-
-GOLDEN = Path(__file__).with_name("golden.npz")
+from parity.case import Case, title, uniform
 
 SIZE = 8  # parameters; the gradient of the first is always zero
+RULES = ("SGD", "Adagrad", "RMSprop", "Adam", "AdamW", "NAdam")
 STEPS = 1000
 RATE_CHANGE = 500  # after this step the rate is 0.3 times what it was
 KEPT = (1, 2, 100, 501, 1000)  # the steps whose parameters are compared
 SHORT = 100  # steps compared where rounding grows until PyTorch disagrees with itself
-
-
-@dataclass(frozen=True)
-class Case:
-    """One setting, computed both ways; `bound` is the largest relative difference allowed."""
-
-    name: str
-    ours: Callable[[], np.ndarray]
-    theirs: Callable[[], np.ndarray]
-    bound: float
-
-
-def uniform(seed: int, *shape: int) -> np.ndarray:
-    """Numbers from -1 to 1, the same with every version of NumPy."""
-    bits = np.random.PCG64(seed).random_raw(int(np.prod(shape)))
-    return ((bits >> np.uint64(11)) / 2.0**52 - 1.0).reshape(shape)
 
 
 def start_and_gradients() -> tuple[np.ndarray, np.ndarray]:
@@ -51,7 +27,8 @@ def start_and_gradients() -> tuple[np.ndarray, np.ndarray]:
     return uniform(2, SIZE) * 3, gradients
 
 
-def our_run(name: str, options: dict[str, Any], steps: int = STEPS) -> np.ndarray:
+def our_run(name: str, options: dict[str, Any], later: dict[str, Any], steps: int = STEPS) -> np.ndarray:
+    """Parameters after the steps KEPT; `later` are the options that hold from the change of the rate on."""
     theta, gradients = start_and_gradients()
     params = Parameters.from_arrays({"theta": theta})
     optimizer = getattr(optimizers, name)(params, **options)
@@ -63,24 +40,41 @@ def our_run(name: str, options: dict[str, Any], steps: int = STEPS) -> np.ndarra
             kept.append(params.theta.copy())
         if step == RATE_CHANGE:
             optimizer.lr *= 0.3
+            for option, value in later.items():
+                setattr(optimizer, option, value)
     return np.array(kept)
 
 
-def torch_run(name: str, options: dict[str, Any], steps: int = STEPS) -> np.ndarray:
+def torch_run(name: str, options: dict[str, Any], later: dict[str, Any], steps: int = STEPS) -> np.ndarray:
     import torch
 
     theta, gradients = start_and_gradients()
     params = torch.tensor(theta, requires_grad=True)
     optimizer = getattr(torch.optim, name)([params], **options)
     kept = []
-    for step, gradient in enumerate(gradients[:steps], start=1):
-        params.grad = torch.tensor(gradient)
-        optimizer.step()
-        if step in KEPT:
-            kept.append(params.detach().numpy().copy())
-        if step == RATE_CHANGE:
-            optimizer.param_groups[0]["lr"] *= 0.3
+    with double_precision():
+        for step, gradient in enumerate(gradients[:steps], start=1):
+            params.grad = torch.tensor(gradient)
+            optimizer.step()
+            if step in KEPT:
+                kept.append(params.detach().numpy().copy())
+            if step == RATE_CHANGE:
+                optimizer.param_groups[0]["lr"] *= 0.3
+                optimizer.param_groups[0].update(later)
     return np.array(kept)
+
+
+@contextmanager
+def double_precision() -> Iterator[None]:
+    """PyTorch keeps NAdam's running product in its default precision, whatever that of the parameters."""
+    import torch
+
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 def options_of(name: str) -> Iterator[dict[str, Any]]:
@@ -117,7 +111,33 @@ def options_of(name: str) -> Iterator[dict[str, Any]]:
         case "Adam" | "AdamW":
             for betas, eps, decay in product(((0.9, 0.999), (0.0, 0.9), (0.5, 0.99)), (1e-8, 1e-3), (0, 0.01, 5)):
                 yield {"lr": 0.02, "betas": betas, "eps": eps, "weight_decay": decay}
+        case "NAdam":
+            for betas, eps, decay, decoupled in product(
+                ((0.9, 0.999), (0.0, 0.9), (0.5, 0.99)), (1e-8, 1e-3), (0, 0.01, 5), (False, True)
+            ):
+                yield {
+                    "lr": 0.02,
+                    "betas": betas,
+                    "eps": eps,
+                    "weight_decay": decay,
+                    "decoupled_weight_decay": decoupled,
+                }
+            for momentum_decay in (0, 0.1):
+                yield {"lr": 0.02, "momentum_decay": momentum_decay}
     yield {}  # the defaults are PyTorch's too
+
+
+def changes() -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+    """Options changed half-way: what a one-cycle schedule does, and what a learner may write."""
+    for decay in (0, 0.1):
+        for nesterov, later in product((False, True), (0.5, 0.95)):
+            options = {"lr": 0.02, "momentum": 0.85, "weight_decay": decay, "nesterov": nesterov}
+            yield "SGD", options, {"momentum": later}
+        yield "RMSprop", {"lr": 0.01, "momentum": 0.85, "weight_decay": decay}, {"momentum": 0.95}
+        for name, later in product(("Adam", "AdamW", "NAdam"), ((0.85, 0.999), (0.95, 0.999))):
+            yield name, {"lr": 0.02, "betas": (0.9, 0.999), "weight_decay": decay}, {"betas": later}
+    yield "Adagrad", {"lr": 0.05}, {"weight_decay": 0.5}
+    yield "AdamW", {"lr": 0.02}, {"weight_decay": 1.0}
 
 
 def sensitive_settings() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -173,90 +193,19 @@ def largest_step_difference(name: str, options: dict[str, Any]) -> float:
     return worst
 
 
-def our_network(activation: str, classify: bool) -> np.ndarray:
-    model = MLP(
-        [5, 7, 4, 3],
-        rng=np.random.default_rng(),
-        dtype=np.float64,
-        activation={"ReLU": ReLU, "Tanh": Tanh, "Sigmoid": Sigmoid}[activation],
-    )
-    model.parameters.theta = uniform(3, model.parameters.size)
-    output = model.forward(uniform(4, 6, 5) * 2)
-    loss, dout = softmax_cross_entropy(output, LABELS) if classify else squared_error(output, uniform(5, 6, 3))
-    model.backward(dout)
-    return np.concatenate([[loss], output.ravel(), model.parameters.grad])
+def case(name: str, options: dict[str, Any], later: dict[str, Any] | None = None, steps: int = STEPS) -> Case:
+    text = title(name, options)
+    if later:
+        text += ", then " + title("", later).strip()
+    if steps != STEPS:
+        text += f", {steps} steps"
+    run = (name, options, later or {}, steps)
+    return Case("optimizers", text, partial(our_run, *run), partial(torch_run, *run), bound=1e-10)
 
 
-def torch_network(activation: str, classify: bool) -> np.ndarray:
-    import torch
-
-    flat = torch.tensor(uniform(3, 5 * 7 + 7 + 7 * 4 + 4 + 4 * 3 + 3), requires_grad=True)
-    x = torch.tensor(uniform(4, 6, 5) * 2)
-    start = 0
-    for n_in, n_out in ((5, 7), (7, 4), (4, 3)):
-        weights = flat[start : start + n_in * n_out].reshape(n_in, n_out)
-        bias = flat[start + n_in * n_out : start + n_in * n_out + n_out]
-        start += n_in * n_out + n_out
-        x = torch.nn.functional.linear(x, weights.T, bias)
-        if n_out != 3:
-            x = getattr(torch.nn, activation)()(x)
-    if classify:
-        loss = torch.nn.functional.cross_entropy(x, torch.tensor(LABELS))
-    else:  # ours has a one half, and divides by the examples alone: 3 outputs, so 3/2 of PyTorch's
-        loss = torch.nn.functional.mse_loss(x, torch.tensor(uniform(5, 6, 3))) * 3 / 2
-    loss.backward()
-    return np.concatenate([[loss.item()], x.detach().numpy().ravel(), flat.grad.numpy()])
-
-
-LABELS = np.array([0, 2, 1, 1, 0, 2])
-NASTY_LOGITS = np.array([[1000.0, 0, -1000], [-1e5, -1e5, -1e5], [0, 800, 799], [1e-9, 0, 0], [3, 2, 1], [700, 0, 1]])
-
-
-def our_loss() -> np.ndarray:
-    loss, dlogits = softmax_cross_entropy(NASTY_LOGITS, LABELS)
-    return np.append(dlogits.ravel(), loss)
-
-
-def torch_loss() -> np.ndarray:
-    import torch
-
-    logits = torch.tensor(NASTY_LOGITS, requires_grad=True)
-    loss = torch.nn.functional.cross_entropy(logits, torch.tensor(LABELS))
-    loss.backward()
-    return np.append(logits.grad.numpy().ravel(), loss.item())
-
-
-def all_cases() -> list[Case]:
-    cases = [
-        Case(
-            " ".join([name, *(f"{key}={value}" for key, value in options.items())]),
-            partial(our_run, name, options),
-            partial(torch_run, name, options),
-            bound=1e-10,
-        )
-        for name in ("SGD", "Adagrad", "RMSprop", "Adam", "AdamW")
-        for options in options_of(name)
+def cases() -> list[Case]:
+    return [
+        *(case(name, options) for name in RULES for options in options_of(name)),
+        *(case(name, options, steps=SHORT) for name, options in sensitive_settings()),
+        *(case(*change) for change in changes()),
     ]
-    for name, options in sensitive_settings():
-        title = " ".join([name, *(f"{key}={value}" for key, value in options.items()), f"{SHORT} steps"])
-        ours, theirs = partial(our_run, name, options, SHORT), partial(torch_run, name, options, SHORT)
-        cases.append(Case(title, ours, theirs, bound=1e-10))
-    for activation, classify in product(("ReLU", "Tanh", "Sigmoid"), (True, False)):
-        kind = "cross-entropy" if classify else "squared error"
-        ours, theirs = partial(our_network, activation, classify), partial(torch_network, activation, classify)
-        cases.append(Case(f"network of {activation}, {kind}", ours, theirs, bound=1e-12))
-    cases.append(Case("cross-entropy of extreme logits", our_loss, torch_loss, bound=1e-12))
-    return cases
-
-
-CASES = all_cases()
-
-
-def difference(received: np.ndarray, expected: np.ndarray) -> float:
-    """The largest relative difference over all numbers; infinite where one is not finite or the shapes differ."""
-    if received.shape != expected.shape:
-        return np.inf
-    size = np.maximum(np.abs(expected), np.finfo(np.float64).tiny)
-    with np.errstate(invalid="ignore"):
-        relative = np.abs(received - expected) / size
-    return float(np.where(np.isfinite(relative), relative, np.inf).max())
