@@ -130,6 +130,8 @@ def _judge_one(
             )
         if cell is not None and cell.state == "crashed":
             sentence = f"{place} ended Python itself. Is there an `exit()`, or a recursion without an end?"
+            if cell.error:
+                sentence = f"{place} was stopped because it used {cell.error}."
             return without_answer(exercise, "crashed", sentence)
     if ran["check"] is not None and ran["check"].state == "not run":
         return without_answer(

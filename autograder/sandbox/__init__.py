@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Protocol
 
 from nbformat import NotebookNode
@@ -32,10 +32,13 @@ class Limits:
     Attributes:
         cell: seconds for one cell; set-up cells, which are the instructor's, may take longer.
         total: seconds for all of them, starting the sandbox included.
-        memory: bytes of address space, where the system can limit it.
+        memory: bytes of address space of each process, where the system can limit it, and of memory in use by all.
         kept_output: bytes of output that are kept of a cell; the rest is dropped as it comes.
         output: bytes of output after which a cell is stopped.
         file: bytes that a file may grow to.
+        disk: bytes of all files together.
+        files: number of files and folders.
+        processes: number of processes and, where the system can limit it, of threads.
     """
 
     cell: float = 10.0
@@ -44,11 +47,14 @@ class Limits:
     kept_output: int = 400_000
     output: int = 10_000_000
     file: int = 100_000_000
+    disk: int = 300_000_000
+    files: int = 5_000
+    processes: int = 64
 
     def __post_init__(self) -> None:
-        for name in ("cell", "total", "memory", "kept_output", "output", "file"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"the limit {name} is {getattr(self, name)}; it must be more than 0")
+        for each in fields(self):
+            if not getattr(self, each.name) > 0:
+                raise ValueError(f"the limit {each.name} is {getattr(self, each.name)}; it must be more than 0")
 
 
 @dataclass(frozen=True)
@@ -76,10 +82,11 @@ class CellRun:
 
     Attributes:
         state: "ok"; "error" (it raised); "timeout" (it was stopped at its limit); "crashed" (it ended the
-            interpreter); "flooded" (it was stopped because it wrote too much); "not run" (the time for the whole
-            notebook was over, or the exercise's answer cell had ended in one of these ways).
+            interpreter, or was ended because it used too much of something); "flooded" (it was stopped because it
+            wrote too much); "not run" (the time for the whole notebook was over, or the exercise's answer cell had
+            ended in one of these ways).
         outputs: in the notebook format; from a stranger, not yet cleaned.
-        error: name and message of what it raised.
+        error: name and message of what it raised; of a crash, what it used too much of.
     """
 
     state: State

@@ -1,157 +1,157 @@
-"""A back end: a Jupyter kernel in a process of its own, in a temporary directory with a home of its own.
+"""Runs cells in a guest behind walls: starts it, talks with it, watches what it uses, and ends it.
 
-It keeps a submission's accidents from the grader (loops, crashes, floods) and the reference from the submission. It
-does not yet keep a hostile submission from the machine: the process runs as the same user and has the network.
+The conversation is lines over the guest's standard input and output, so there is no socket, no port and no file that
+both sides must trust, and the same back end works in a container on another system. All that comes out is hostile:
+each frame has a largest size, is checked before it is used, and is counted against the limit on output. What may come:
+
+- an answer (A): kept as bytes for the judge, up to MAX_ANSWERS; beyond that it is dropped and counts as output;
+- an output (O): rebuilt from the few fields that the notebook format has; anything else is dropped, and counts too;
+- the end (D) of the request that is running: ends it; of another request, or forged twice: nothing happens;
+- ready (R), a line of another kind, a broken or too long line: nothing happens, and it counts as output.
+
+A cell that forges its own end gains nothing: only answers earn points, and those the judge compares.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import os
+import queue
 import shutil
-import sys
+import subprocess
 import tempfile
-import threading
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from queue import Empty
-from typing import Any, TypeVar
+from typing import Any
 
 import nbformat
 import psutil  # type: ignore[import-untyped]
-from jupyter_client.asynchronous.client import AsyncKernelClient
-from jupyter_client.kernelspec import KernelSpecManager
-from jupyter_client.manager import AsyncKernelManager
-from nbformat import NotebookNode
 
 from autograder.assemble import PlannedCell
-from autograder.files import read_plain
 from autograder.sandbox import MAX_ANSWERS, CellRun, Limits, Request, Run, SandboxError, State, guest
+from autograder.sandbox.frames import Frames, Outputs, decode
+from autograder.sandbox.isolation import Isolation, Launch, Place, environment
+from autograder.sandbox.watch import Watch
 
 START_SECONDS = 60.0
 GRACE_SECONDS = 2.0
-"""How long a kernel may take to heed an interrupt."""
+"""How long a guest may take to heed an interrupt."""
 PLACE = "sandbox"
 """What messages and tracebacks show for the folder of a run."""
 _POLL_SECONDS = 0.1
+_END_SECONDS = 12.0
 _GUILTY: tuple[State, ...] = ("timeout", "crashed")
-T = TypeVar("T")
 
 
 class KernelSandbox:
-    """Runs each submission in a fresh kernel, and in another one from where the first one died."""
+    """Runs each submission in a fresh guest, and in another one from where the first one died."""
+
+    def __init__(self, isolation: Isolation | None = None) -> None:
+        """`isolation`: the walls; without any, the first back end that works here.
+
+        Raises:
+            SandboxError: when none works.
+        """
+        if isolation is None:
+            from autograder.sandbox.choice import best
+
+            isolation = best()
+        self.isolation = isolation
 
     def run(self, request: Request) -> Run:
         """Run the cells of `request`; never raises for what submitted code does.
 
         Raises:
-            SandboxError: when no kernel starts.
+            SandboxError: when no guest starts.
         """
-        with tempfile.TemporaryDirectory(prefix="grading-", ignore_cleanup_errors=True) as folder:
-            place = _Place(Path(folder).resolve(), request)
-            try:
-                cells, starts = _wait_for(_run_all(request, place))
-            finally:
-                place.end_processes()
-            return Run({index: place.hidden_in(cell) for index, cell in cells.items()}, place.answers(), starts)
-
-
-class _Place:
-    """The temporary directory of one run, and the processes that were started from it."""
-
-    def __init__(self, folder: Path, request: Request) -> None:
-        self.folder = folder
-        self.run = request.run
-        self._written = json.dumps(str(folder))[1:-1]
-        for name in ("home", "work", "exchange/cases", "kernels/guest"):
-            (folder / name).mkdir(parents=True)
-        guest.build(folder / "guest", request.withheld)
-        for exercise, groups in request.cases.items():
-            path = folder / "exchange" / "cases" / f"{exercise}.json"
-            path.write_text(json.dumps({"run": request.run, "groups": groups}), encoding="utf-8")
-        argv = [sys.executable, str(folder / "guest" / "guest_kernel.py"), "{connection_file}"]
-        spec = {"argv": argv, "display_name": "guest", "language": "python"}
-        (folder / "kernels" / "guest" / "kernel.json").write_text(json.dumps(spec), encoding="utf-8")
-        self.environment = self._environment(request.limits)
-
-    def _environment(self, limits: Limits) -> dict[str, str]:
-        home = str(self.folder / "home")
-        kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "SYSTEMROOT", "TZ") if name in os.environ}
-        given = {
-            "HOME": home,
-            "USERPROFILE": home,
-            "TMPDIR": home,
-            "IPYTHONDIR": str(self.folder / "home" / "ipython"),
-            "MPLCONFIGDIR": _fonts(self.folder / "home" / "matplotlib"),
-            "PYTHONPATH": str(self.folder / "guest"),
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "PYTHONHASHSEED": "0",
-            "PYTHONIOENCODING": "utf-8",
-            "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-            "OPENBLAS_NUM_THREADS": "1",
-            "OMP_NUM_THREADS": "1",
-            "MKL_NUM_THREADS": "1",
-            "COURSE_EXCHANGE": str(self.folder / "exchange"),
-            "COURSE_MEMORY": str(limits.memory),
-            "COURSE_FILE": str(limits.file),
-            "COURSE_RUN": self.run,
-        }
-        return {**kept, **given}
-
-    def answers(self) -> bytes:
-        """The lines that were written; nothing where the file is not a plain file any more."""
+        folder = Path(tempfile.mkdtemp(prefix="grading-")).resolve()
+        place = Place(folder, self.isolation.own_user())
+        launch: Launch | None = None
         try:
-            raw = read_plain(self.folder / "exchange" / "answers.jsonl", MAX_ANSWERS)
-        except OSError:
-            return b""
-        return raw.replace(self._written.encode(), PLACE.encode())
-
-    def hidden_in(self, cell: CellRun) -> CellRun:
-        """What happened to a cell without this run's own folder, which is another one each time."""
-        outputs = tuple(
-            nbformat.from_dict(json.loads(json.dumps(output).replace(self._written, PLACE))) for output in cell.outputs
-        )
-        return CellRun(cell.state, outputs, cell.error.replace(str(self.folder), PLACE))
-
-    def end_processes(self) -> None:
-        """End every process that this run started and that can be found: by its environment."""
-        for process in psutil.process_iter():
-            with contextlib.suppress(psutil.Error, OSError):
-                if process.environ().get("COURSE_RUN") == self.run:
-                    process.kill()
+            _furnish(place, request)
+            launch = self.isolation.launch(place, request.limits)
+            _hand_over(place, launch)
+            cells, answers, starts = _run_all(request, place, launch)
+        finally:
+            for file in launch.files if launch else ():
+                os.close(file)
+            _remove(folder)
+        hidden = {index: _hidden_in(cell, folder) for index, cell in cells.items()}
+        shown = _hide(answers.decode("utf-8", "surrogateescape"), folder).encode("utf-8", "surrogateescape")
+        return Run(hidden, shown, starts)
 
 
-def _fonts(folder: Path) -> str:
-    """A folder with the list of fonts that matplotlib would otherwise take seconds to make."""
+def _furnish(place: Place, request: Request) -> None:
+    for name in ("home", "work", "tmp", "shm"):
+        (place.room / name).mkdir(parents=True)
+    guest.build(place.guest, request.withheld)
+    _copy_fonts(place.room / "home" / "matplotlib")
+    if os.name == "posix":
+        from autograder.sandbox.view import view
+
+        place.shelf.mkdir()
+        for name, path in view().shelf.items():
+            (place.shelf / name).symlink_to(path)
+
+
+def _hand_over(place: Place, launch: Launch) -> None:
+    settings = {"supervised": False, "user": place.user, **launch.settings}
+    (place.guest / "confinement.json").write_text(json.dumps(settings), encoding="utf-8")
+    if place.user is not None:
+        for path in (place.folder, *place.folder.rglob("*")):
+            os.chown(path, place.user, place.user, follow_symlinks=False)
+
+
+def _copy_fonts(folder: Path) -> None:
+    """The list of fonts that matplotlib would otherwise take seconds to make, a copy for each run."""
     import matplotlib.font_manager  # makes the list where there is none yet
 
     folder.mkdir()
     for path in Path(matplotlib.get_cachedir()).glob("fontlist-*.json"):
-        shutil.copy(path, folder)
-    return str(folder)
+        shutil.copyfile(path, folder / path.name)
 
 
-async def _run_all(request: Request, place: _Place) -> tuple[dict[int, CellRun], int]:
-    """Run the cells; where a kernel dies, start another, replay what made names, and go on."""
+def _remove(folder: Path) -> None:
+    """Remove a run's folder, whatever was made of it: modes, depth, names."""
+    with contextlib.suppress(OSError, RecursionError):
+        shutil.rmtree(folder)
+    if folder.exists() and os.name == "posix":
+        for command in (["chmod", "-R", "u+rwx"], ["rm", "-rf"]):
+            subprocess.run([*command, "--", str(folder)], check=False, capture_output=True)  # noqa: S603
+
+
+def _hidden_in(cell: CellRun, folder: Path) -> CellRun:
+    """What happened to a cell without this run's own folder, which is another one each time."""
+    outputs = tuple(nbformat.from_dict(json.loads(_hide(json.dumps(output), folder))) for output in cell.outputs)
+    return CellRun(cell.state, outputs, json.loads(_hide(json.dumps(cell.error), folder)))
+
+
+def _hide(text: str, folder: Path) -> str:
+    """JSON in which the folder's name is as short as it is different."""
+    for path in (folder / "room", folder):
+        text = text.replace(json.dumps(str(path))[1:-1], PLACE)
+    return text
+
+
+def _run_all(request: Request, place: Place, launch: Launch) -> tuple[dict[int, CellRun], bytes, int]:
+    """Run the cells; where a guest dies, start another, replay what made names, and go on."""
     deadline = time.monotonic() + request.limits.total
     done: dict[int, CellRun] = {}
     guilty: set[int] = set()
+    answers = bytearray()
     starts = 0
     alive = False
     while not alive:
         starts += 1
-        async with _kernel(place, request.limits) as kernel:
-            alive = await _run_in(kernel, request, done, guilty, deadline)
-    return done, starts
+        with _guest(place, launch, request, answers) as running:
+            alive = _run_in(running, request, done, guilty, deadline)
+    return done, bytes(answers), starts
 
 
-async def _run_in(
-    kernel: _Kernel, request: Request, done: dict[int, CellRun], guilty: set[int], deadline: float
-) -> bool:
-    """Run in one kernel all that is not done; False where the kernel died."""
+def _run_in(running: _Guest, request: Request, done: dict[int, CellRun], guilty: set[int], deadline: float) -> bool:
+    """Run in one guest all that is not done; False where it died."""
     for cell in request.cells:
         if cell.index in guilty or (cell.role == "check" and cell.index in done):
             continue
@@ -160,22 +160,26 @@ async def _run_in(
         if left <= 0 or stopped is not None:
             done.setdefault(cell.index, CellRun("not run"))
             continue
-        source = (
-            f'__import__("course_lib.check").check.record({cell.exercise!r})' if cell.role == "check" else cell.source
-        )
         # Set-up is the instructor's and imports what is slow to import: a short limit is not meant for it.
         limit = max(request.limits.cell, START_SECONDS) if cell.role == "setup" else request.limits.cell
-        result = await kernel.execute(source, min(left, limit))
+        result = running.execute(_asked(cell, request), min(left, limit))
         if cell.index not in done or result.state in _GUILTY:
             done[cell.index] = result
         if result.state in _GUILTY:
             guilty.add(cell.index)
-        if not kernel.alive:
+        if not running.alive:
             return False
     return True
 
 
-def _answer_state(cells: Sequence[PlannedCell], check: PlannedCell, done: dict[int, CellRun]) -> State | None:
+def _asked(cell: PlannedCell, request: Request) -> dict[str, Any]:
+    """What is sent for a cell: the cases of an exercise come in when its check is about to run, not before."""
+    if cell.role == "check":
+        return {"check": cell.exercise, "run": request.run, "groups": request.cases.get(cell.exercise, {})}
+    return {"source": cell.source}
+
+
+def _answer_state(cells: Sequence[PlannedCell], check: PlannedCell, done: Mapping[int, CellRun]) -> State | None:
     """How the exercise's answer cell ended, where it did not end by itself."""
     ended = (
         done[c.index].state for c in cells if c.role == "answer" and c.exercise == check.exercise and c.index in done
@@ -183,185 +187,161 @@ def _answer_state(cells: Sequence[PlannedCell], check: PlannedCell, done: dict[i
     return next((state for state in ended if state in _GUILTY), None)
 
 
-@contextlib.asynccontextmanager
-async def _kernel(place: _Place, limits: Limits) -> Any:
-    """A running kernel; ended, with its children, on leaving."""
-    specs = KernelSpecManager(kernel_dirs=[str(place.folder / "kernels")], ensure_native_kernel=False)
-    manager = AsyncKernelManager(kernel_name="guest", kernel_spec_manager=specs)
-    number = len(list(place.folder.glob("connection-*")))
-    manager.connection_file = str(place.folder / f"connection-{number}.json")
-    if os.name == "posix":
-        manager.transport, manager.ip = "ipc", str(place.folder / f"socket-{number}")
-    devnull = Path(os.devnull).open("w")  # noqa: SIM115  it stays open as long as the kernel runs
-    client: AsyncKernelClient | None = None
+@contextlib.contextmanager
+def _guest(place: Place, launch: Launch, request: Request, answers: bytearray) -> Iterator[_Guest]:
+    """A running guest; ended, with all that it started, on leaving."""
+    for file in launch.files:
+        os.lseek(file, 0, os.SEEK_SET)
     try:
-        try:
-            await manager.start_kernel(
-                cwd=str(place.folder / "work"), env=place.environment, stdout=devnull, stderr=devnull
-            )
-            client = manager.client()
-            client.start_channels()
-            await client.wait_for_ready(timeout=START_SECONDS)
-        except (RuntimeError, OSError) as error:
-            raise SandboxError(f"no kernel started in the sandbox: {error}") from error
-        yield _Kernel(manager, client, limits)
+        process = subprocess.Popen(  # noqa: S603
+            launch.command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=place.folder,
+            env={**environment(place, request.run), **launch.environment},
+            pass_fds=launch.files if os.name == "posix" else (),
+            start_new_session=True,
+            bufsize=0,
+        )
+    except OSError as error:
+        raise SandboxError(f"the sandbox did not start: {error}") from error
+    frames = Frames(process)
+    try:
+        running = _Guest(process, frames, Watch(process.pid, place.room, request.limits), request.limits, answers)
+        running.wait_until_ready()
+        yield running
     finally:
-        await _end(manager, client)
-        devnull.close()
+        _end(process, request.run)
+        frames.close()
+        if launch.after:
+            subprocess.run(launch.after, check=False, capture_output=True, timeout=60)  # noqa: S603
 
 
-async def _end(manager: AsyncKernelManager, client: AsyncKernelClient | None) -> None:
-    process = getattr(manager.provisioner, "pid", None)
-    children: list[psutil.Process] = []
-    with contextlib.suppress(psutil.Error, TypeError, ValueError):
-        children = psutil.Process(process).children(recursive=True) if process else []
-    if client is not None:
-        client.stop_channels()
-    if manager.has_kernel:
-        await manager.shutdown_kernel(now=True)
-    for child in children:
+def _end(process: subprocess.Popen[bytes], run: str) -> None:
+    """End the guest and everything that it started; returns when they are gone."""
+    started = _family(process.pid)
+    # From the inside: bubblewrap and the supervisor see the guest end, and end the rest before themselves. Once they
+    # are gone, the machine's first process would have to clear up behind them, which takes it its time.
+    for each in started:
         with contextlib.suppress(psutil.Error):
-            child.kill()
+            each.kill()
+    if not started:
+        process.terminate()
+    for stop in (process.terminate, process.kill):
+        try:
+            process.wait(_END_SECONDS)
+            break
+        except subprocess.TimeoutExpired:
+            stop()
+    for each in _marked(run):
+        started.append(each)
+        with contextlib.suppress(psutil.Error):
+            each.kill()
+    until = time.monotonic() + _END_SECONDS
+    while any(map(_runs, started)) and time.monotonic() < until:
+        time.sleep(0.005)
 
 
-class _Kernel:
-    """One kernel and the cells that are sent to it."""
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
 
-    def __init__(self, manager: AsyncKernelManager, client: AsyncKernelClient, limits: Limits) -> None:
-        self.manager = manager
-        self.client = client
-        self.limits = limits
+
+def _family(pid: int) -> list[psutil.Process]:
+    try:
+        found: list[psutil.Process] = psutil.Process(pid).children(recursive=True)
+    except psutil.Error:
+        return []
+    return found
+
+
+def _marked(run: str) -> Iterator[psutil.Process]:
+    """Processes that carry the mark of this run in their environment: what a back end without walls left over."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.environ().get("COURSE_RUN") == run:
+                yield process
+
+
+class _Guest:
+    """One guest and the requests that are sent to it."""
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], frames: Frames, watch: Watch, limits: Limits, answers: bytearray
+    ) -> None:
         self.alive = True
+        self._process = process
+        self._frames = frames
+        self._watch = watch
+        self._limits = limits
+        self._answers = answers
+        self._number = 0
 
-    async def execute(self, source: str, seconds: float) -> CellRun:
-        """Run one cell and say how it ended; at most `seconds`, and two more for a kernel that heeds no interrupt."""
-        message = self.client.execute(source, allow_stdin=False, stop_on_error=False)
-        outputs = _Outputs(self.limits)
+    def wait_until_ready(self) -> None:
+        """Wait until the guest is confined and takes requests; nothing foreign has run in it by then.
+
+        Raises:
+            SandboxError: when it ends before, or takes too long.
+        """
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                kind, _ = self._frames.get(_POLL_SECONDS)
+            except queue.Empty:
+                if self._process.poll() is not None:
+                    said = self._frames.errors()
+                    raise SandboxError(f"the sandbox ended as it started: {said or 'it gave no reason'}") from None
+                continue
+            if kind == b"R":
+                return
+        raise SandboxError(f"the sandbox was not ready after {START_SECONDS:.0f} seconds")
+
+    def execute(self, asked: dict[str, Any], seconds: float) -> CellRun:
+        """Run one request and say how it ended; at most `seconds`, and two more for one that heeds no interrupt."""
+        self._number += 1
+        self._frames.send({"number": self._number, **asked})
+        outputs = Outputs(self._limits)
         deadline = time.monotonic() + seconds
         stopped: State | None = None
-        quiet = 0
         while True:
             if time.monotonic() > deadline or (stopped is None and outputs.flooded):
                 if stopped is not None:  # deaf to the interrupt
-                    return await self._lost(stopped, outputs)
+                    return self._lost(stopped, outputs)
                 stopped = "flooded" if outputs.flooded else "timeout"
-                await self.manager.interrupt_kernel()
+                self._frames.send({"interrupt": self._number})
                 deadline = time.monotonic() + GRACE_SECONDS
+            used = self._watch.exceeded()
+            if used:
+                return self._lost("crashed", outputs, used)
             try:
-                heard = await self.client.get_iopub_msg(timeout=_POLL_SECONDS)
-            except Empty:
-                if not await self.manager.is_alive():
-                    return await self._lost(stopped or "crashed", outputs)
-                # A flood can lose the message that the cell has ended; its reply comes another way.
-                quiet = quiet + 1 if await self.client.shell_channel.msg_ready() else 0
-                if quiet < 5:
-                    continue
-                break
-            if heard["parent_header"].get("msg_id") != message:
+                kind, line = self._frames.get(_POLL_SECONDS)
+            except queue.Empty:
+                if self._process.poll() is not None and self._frames.ended:
+                    return self._lost(stopped or "crashed", outputs)
                 continue
-            if heard["msg_type"] == "status" and heard["content"].get("execution_state") == "idle":
-                break
-            outputs.add(heard)
-        return await self._ended(message, stopped, outputs)
+            if kind == b"A" and len(self._answers) + len(line) < MAX_ANSWERS:
+                self._answers += line + b"\n"
+                continue
+            if kind == b"D":
+                ended = self._end_of(line)
+                if ended is not None:
+                    return CellRun(stopped or ("error" if ended else "ok"), outputs.kept(), ended)
+            outputs.add(kind, line)
 
-    async def _ended(self, message: str, stopped: State | None, outputs: _Outputs) -> CellRun:
-        reply = await self._reply(message)
-        if reply is None:
-            return await self._lost(stopped or "crashed", outputs)
-        payload = reply.get("payload")
-        if any(isinstance(item, dict) and item.get("source") == "ask_exit" for item in payload or []):
-            return await self._lost("crashed", outputs)  # `exit()`: the kernel ends a moment after its reply
-        error = ""
-        if reply.get("status") == "error":
-            error = f"{reply.get('ename', 'error')}: {reply.get('evalue', '')}"[:300].removesuffix(": ")
-        return CellRun(stopped or ("error" if error else "ok"), outputs.kept(), error)
+    def _end_of(self, line: bytes) -> str | None:
+        """The error that the running request ended with, "" for none; None where the line is not its end."""
+        content = decode(line)
+        if not isinstance(content, dict) or content.get("number") != self._number or "error" not in content:
+            return None
+        return str(content["error"])[:300]
 
-    async def _reply(self, message: str) -> dict[str, Any] | None:
-        until = time.monotonic() + GRACE_SECONDS
-        while time.monotonic() < until:
-            try:
-                reply = await self.client.get_shell_msg(timeout=GRACE_SECONDS)
-            except Empty:
-                return None
-            if reply["parent_header"].get("msg_id") == message:
-                content = reply["content"]
-                return content if isinstance(content, dict) else None
-        return None
-
-    async def _lost(self, state: State, outputs: _Outputs) -> CellRun:
+    def _lost(self, state: State, outputs: Outputs, reason: str = "") -> CellRun:
         self.alive = False
         # A cell that floods and heeds no interrupt has, for its exercise, not ended in time.
-        return CellRun("timeout" if state == "flooded" else state, outputs.kept())
-
-
-class _Outputs:
-    """What a cell shows, kept up to a limit and counted beyond it."""
-
-    def __init__(self, limits: Limits) -> None:
-        self.limits = limits
-        self.size = 0
-        self.flooded = False
-        self._found: list[NotebookNode] = []
-        self._cut = False
-
-    def add(self, message: dict[str, Any]) -> None:
-        """Take a message of the kernel; one that shows nothing is passed over."""
-        kind = message["msg_type"]
-        if kind == "clear_output":
-            self._found.clear()
-            return
-        if kind not in ("stream", "display_data", "execute_result", "error"):
-            return
-        try:
-            output = nbformat.v4.output_from_msg(message)
-            size = len(json.dumps(output))
-        except (ValueError, TypeError, KeyError):
-            return
-        self.size += size
-        self.flooded = self.size > self.limits.output
-        if self.size > self.limits.kept_output and kind != "error":
-            self._cut = True
-            if kind == "stream":
-                room = max(0, self.limits.kept_output - (self.size - size))
-                output["text"] = str(output["text"])[:room]
-            else:
-                return
-        last = self._found[-1] if self._found else None
-        if kind == "stream" and last is not None and last.output_type == "stream" and last.name == output.name:
-            last.text += output.text
-        elif kind != "stream" or output.text:
-            self._found.append(output)
-
-    def kept(self) -> tuple[NotebookNode, ...]:
-        """The outputs, with a line where something was left out."""
-        if self._cut:
-            text = f"\n[more than {self.limits.kept_output:,} bytes were shown; the rest is left out]\n"
-            self._found.append(nbformat.v4.new_output("stream", name="stdout", text=text))
-            self._cut = False
-        return tuple(self._found)
-
-
-def _wait_for(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end, also where this thread already has an event loop (formgrader's server has one)."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(work)
-    result: list[T] = []
-    failed: list[BaseException] = []
-
-    def target() -> None:
-        try:
-            result.append(asyncio.run(work))
-        except BaseException as error:  # noqa: BLE001  raised again below, in the caller's thread
-            failed.append(error)
-
-    thread = threading.Thread(target=target)
-    thread.start()
-    thread.join()
-    if failed:
-        raise failed[0]
-    return result[0]
+        return CellRun("timeout" if state == "flooded" else state, outputs.kept(), reason)
 
 
 __all__ = ["KernelSandbox"]

@@ -1,0 +1,89 @@
+"""A back end without privileges: Landlock for files, libseccomp for system calls, a supervisor for what is left.
+
+The guest's process forks before it confines itself: the parent stays outside and ends every descendant when the guest
+ends. What the kernel's Landlock does not control, the filter of system calls takes away; see :mod:`seccomp` and
+docs/sandbox.md.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from autograder.sandbox import Limits, confine, seccomp
+from autograder.sandbox.isolation import Launch, Place, resource_limits, spare_user
+from autograder.sandbox.view import view
+
+NAME = "landlock"
+_DEVICES = ("/dev/null", "/dev/zero", "/dev/full")
+_RANDOM = ("/dev/random", "/dev/urandom")
+_OWN = ("/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system/cpu")
+
+
+class Landlock:
+    """Runs the guest in a process that restricts itself."""
+
+    name = NAME
+
+    def __init__(self, *, own_user: bool = True) -> None:
+        """`own_user`: as root, give each run a user of its own; it must be able to read Python and the packages."""
+        self._own_user = own_user
+
+    def missing(self) -> str:
+        """What this machine lacks for it, "" for nothing."""
+        if sys.platform != "linux":
+            return "Landlock is a part of Linux"
+        if confine.landlock_abi() < 1:
+            return "the kernel has no Landlock (Linux 5.13 or later, with lsm=landlock among its boot settings)"
+        return seccomp.why_not()
+
+    def own_user(self) -> int | None:
+        """As root, a user for one run."""
+        return spare_user() if self._own_user else None
+
+    def launch(self, place: Place, limits: Limits) -> Launch:
+        """How to start the guest in `place`."""
+        settings = {"supervised": True, **confinement(place, limits)}
+        return Launch([str(view().python), "-s", str(place.guest / "guest_kernel.py")], settings, {})
+
+    def enforces(self) -> Sequence[str]:
+        """What it enforces, a sentence each."""
+        abi = confine.landlock_abi()
+        own = os.geteuid() == 0 and self._own_user
+        return (
+            f"files: Landlock (ABI {abi}): Python, libraries and learners' packages to read, one folder to write to",
+            "names and sizes of other files are not hidden where their folders are open to the user",
+            "no network: sockets are refused by a filter of system calls",
+            "processes: a supervisor ends all that is left; signals to others are refused "
+            + ("by Landlock" if abi >= 6 else "by the filter, and with them most signals to own processes"),
+            "user: one of its own for each run" if own else "user: the grader's, without its rights",
+            "system calls: a filter by libseccomp",
+        )
+
+
+def confinement(place: Place, limits: Limits, abi: int | None = None) -> dict[str, Any]:
+    """The settings with which a process, forked or fresh, confines itself to `place`.
+
+    `abi`: the version of Landlock to count on; the kernel's own unless said otherwise.
+    """
+    abi = confine.landlock_abi() if abi is None else abi
+    seen = view()
+    gaps = seccomp.Gaps(signals=abi < 6, attributes=place.user is None, truncation=abi < 3)
+    readable = [*seen.visible(), place.guest, place.shelf, *map(Path, _RANDOM), *map(Path, _OWN)]
+    return {
+        "limits": resource_limits(limits, alone=place.user is not None),
+        "user": place.user,
+        "powerless": True,
+        "landlock": {
+            "readable": [str(path) for path in readable],
+            "listable": [str(path) for path in seen.listed],
+            "writable": [str(place.room), *_DEVICES],
+        },
+        "seccomp": seccomp.program(gaps).hex(),
+    }
+
+
+__all__ = ["Landlock", "confinement"]
