@@ -21,7 +21,7 @@ from nbformat import NotebookNode
 from nbgrader.converters import Autograde
 from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import NbGraderPreprocessor
-from traitlets import Bool, Float
+from traitlets import Bool, Enum, Float
 
 from autograder import gradebook
 from autograder.assemble import KEY, assemble
@@ -31,7 +31,7 @@ from autograder.intake import from_bytes, from_path
 from autograder.lesson import LessonSource
 from autograder.pipeline import grade_assembled
 from autograder.sandbox import Limits, Sandbox, SandboxError
-from autograder.sandbox.kernel import KernelSandbox
+from autograder.sandbox.choice import NAMES, choose
 
 Resources = dict[str, Any]
 
@@ -102,6 +102,8 @@ class RunAndJudge(NbGraderPreprocessor):  # type: ignore[misc]
 
     cell_timeout = Float(Limits.cell, help="Seconds for one cell.").tag(config=True)
     total_timeout = Float(Limits.total, help="Seconds for a whole notebook.").tag(config=True)
+    sandbox = Enum(NAMES, "auto", help="The walls around submitted code.").tag(config=True)
+    unsafe = Bool(False, help="Run without walls: for code of your own, and only for that.").tag(config=True)
 
     def chosen_sandbox(self) -> Sandbox:
         """The sandbox that the settings ask for.
@@ -109,7 +111,7 @@ class RunAndJudge(NbGraderPreprocessor):  # type: ignore[misc]
         Raises:
             SandboxError: where it does not work here, with what to do.
         """
-        return KernelSandbox()
+        return choose(self.sandbox, unsafe=self.unsafe)
 
     def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
         """Grade the notebook."""
