@@ -131,8 +131,8 @@ def _restore(thing: Any, state: Any) -> None:
 def _check_precision(where: str, mine: Any, kept: Any) -> None:
     """Refuse arrays of another dtype, which would be rounded in silence on their way into the thing."""
     if isinstance(mine, dict) and isinstance(kept, dict):
-        for name in mine.keys() & kept.keys():
-            _check_precision(f"{where}.{name}", mine[name], kept[name])
+        for name, value in mine.items():
+            _check_precision(f"{where}.{name}", value, kept.get(name))
     elif isinstance(mine, np.ndarray) and isinstance(kept, np.ndarray) and mine.dtype != kept.dtype:
         raise ValueError(f"{where} is {kept.dtype} in the file and {mine.dtype} here; make both of one dtype.")
 
