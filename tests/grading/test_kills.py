@@ -1,4 +1,4 @@
-"""The record: whenever the grader ends, what it leaves is consistent, and going on ends where an undisturbed run does."""
+"""The record: whenever the grader is killed, what it leaves is consistent, and going on gives the same grades."""
 
 from __future__ import annotations
 
