@@ -56,6 +56,7 @@ class Curves(Protocol):
     val_loss: list[float]
     train_accuracy: list[float]
     val_accuracy: list[float]
+    step_lr: list[float]
 
 
 def line(i: int) -> dict[str, Any]:
@@ -182,14 +183,15 @@ def band(ax: "Axes", x: npt.ArrayLike, runs: npt.ArrayLike, *, label: str, level
 
 
 def learning_curves(history: Curves) -> "Figure":
-    """Loss, and accuracy where there is one, after every epoch, for training and validation.
+    """Loss and accuracy after every epoch, for training and validation, and the learning rate of every step.
 
     Args:
-        history: with lists `train_loss`, `val_loss`, `train_accuracy`, `val_accuracy`, one value an epoch; empty where
-            it was not measured.
+        history: with lists `train_loss`, `val_loss`, `train_accuracy`, `val_accuracy`, one value an epoch, empty where
+            it was not measured, and `step_lr`, one value a step.
 
     Returns:
-        A figure with one or two panels, not yet shown.
+        A figure, not yet shown: a panel for the losses, one for the accuracies if there are any, and one for the rate
+        if it varied, on a logarithmic axis if it was below a tenth of its peak for most of the run.
 
     Raises:
         ValueError: no epoch was finished.
@@ -201,16 +203,89 @@ def learning_curves(history: Curves) -> "Figure":
     panels = [("loss", history.train_loss, history.val_loss)]
     if history.train_accuracy:
         panels.append(("accuracy", history.train_accuracy, history.val_accuracy))
+    rates = np.asarray(history.step_lr, dtype=np.float64)
+    varied = len(set(history.step_lr)) > 1
+    columns = len(panels) + varied
     with style():
-        fig, axes = plt.subplots(1, len(panels), figsize=(4.2 * len(panels), 3.4), squeeze=False)
-        for ax, (name, train, val) in zip(axes[0], panels, strict=True):
+        width = 4.2 if columns < 3 else 3.4
+        fig, axes = plt.subplots(1, columns, figsize=(width * columns, 3.4), squeeze=False)
+        for ax, (name, train, val) in zip(axes[0], panels, strict=False):
             for i, (label, values) in enumerate((("training", train), ("validation", val))):
                 if values:
                     ax.plot(np.arange(1, len(values) + 1), values, label=label, **line(i))
             ax.set(xlabel="epoch", ylabel=name)
             ax.xaxis.get_major_locator().set_params(integer=True)
             ax.legend()
+        if varied:
+            ax = axes[0, -1]
+            ax.plot(np.arange(1, len(rates) + 1), rates, color=PALETTE["green"])
+            ax.set(xlabel="step", ylabel="learning rate")
+            if rates.min() > 0 and np.median(rates) < rates.max() / 10:
+                ax.set_yscale("log")
+            else:
+                ax.set_ylim(bottom=0)
     return fig
+
+
+def range_test(lrs: npt.ArrayLike, losses: npt.ArrayLike, suggestion: float) -> "Figure":
+    """The loss at every rate of a learning rate range test, its lowest point, and the rate that is suggested.
+
+        lrs, losses = lr_range_test(...)
+        suggestion = suggest_lr(lrs, losses)
+        figures.show(figures.range_test(lrs, losses, suggestion), figures.range_test_alt(lrs, losses, suggestion))
+
+    Args:
+        lrs, losses: what `lr_range_test` returned, shape (K,) each.
+        suggestion: what `suggest_lr` returned, above 0.
+
+    Returns:
+        A figure, not yet shown. The loss axis ends at twice the first loss, so that the divergence at the end, which
+        leaves through the top, does not flatten the rest.
+
+    Raises:
+        ValueError: arrays that do not fit, or no finite loss.
+    """
+    import matplotlib.pyplot as plt
+
+    rates, values, lowest = _range_test(lrs, losses)
+    with style():
+        fig, ax = plt.subplots()
+        ax.plot(rates, values, color=PALETTE["blue"], label="loss before the step")
+        ax.plot(rates[lowest], values[lowest], linestyle="none", marker="o", color=PALETTE["black"], label="lowest")
+        ax.axvline(suggestion, color=PALETTE["vermillion"], linestyle="--", label=f"suggestion: {suggestion:.2g}")
+        first = values[np.isfinite(values)][0]
+        span = max(2 * first, values[lowest]) - min(values[lowest], 0.0)
+        ax.set(xscale="log", xlabel="learning rate", ylabel="loss")
+        if span > 0:
+            ax.set_ylim(min(values[lowest], 0.0) - 0.03 * span, max(2 * first, values[lowest]))
+        ax.legend(loc="best")
+    return fig
+
+
+def range_test_alt(lrs: npt.ArrayLike, losses: npt.ArrayLike, suggestion: float) -> str:
+    """What `range_test` shows, in words, for its alternative text; arguments and errors are the same."""
+    rates, values, lowest = _range_test(lrs, losses)
+    text = (
+        f"Loss against the learning rate on a logarithmic axis, from {rates[0]:.2g} to {rates[-1]:.2g}: it starts at "
+        f"{values[0]:.3g}, is lowest, {values[lowest]:.3g}, at rate {rates[lowest]:.2g}, "
+    )
+    if not np.isfinite(values[-1]):
+        text += "and is no longer finite at the end"
+    elif values[-1] > values[lowest]:
+        text += f"and ends at {values[-1]:.3g}"
+    else:
+        text += "and does not rise again"
+    return f"{text}. A vertical line marks the suggested rate, {suggestion:.2g}."
+
+
+def _range_test(lrs: npt.ArrayLike, losses: npt.ArrayLike) -> tuple[Array, Array, int]:
+    """Rates, losses, and where the lowest is."""
+    rates, values = np.asarray(lrs, np.float64), np.asarray(losses, np.float64)
+    if rates.ndim != 1 or rates.shape != values.shape or not np.isfinite(values).any():
+        raise ValueError(
+            f"lrs has shape {rates.shape} and losses {values.shape}; both need the same (K,), with a finite loss."
+        )
+    return rates, values, int(np.where(np.isfinite(values), values, np.inf).argmin())
 
 
 def digit_grid(

@@ -145,6 +145,68 @@ def test_learning_curves_show_what_was_measured():
         History().plot()
 
 
+@pytest.mark.parametrize(
+    ("rates", "scale"),
+    [
+        (np.cos(np.linspace(0, np.pi / 2, 20)) + 1e-9, "linear"),
+        (0.5 ** np.arange(20), "log"),
+        (np.where(np.arange(20) < 5, 1.0, 0.0), "linear"),
+        (np.linspace(0.2, 1.0, 20), "linear"),
+    ],
+    ids=["cosine", "exponential", "zero has no logarithm", "linear"],
+)
+def test_learning_curves_show_a_rate_that_varies(rates, scale):
+    loss, accuracy, rate = (
+        History(train_loss=[2, 1], train_accuracy=[0.1, 0.2], step_loss=[1.0] * 20, step_lr=list(rates)).plot().axes
+    )
+    assert (loss.get_ylabel(), accuracy.get_ylabel()) == ("loss", "accuracy")
+    (drawn_line,) = rate.get_lines()
+    np.testing.assert_array_equal(drawn_line.get_xdata(), range(1, 21))
+    np.testing.assert_array_equal(drawn_line.get_ydata(), rates)
+    assert (rate.get_xlabel(), rate.get_ylabel(), rate.get_yscale()) == ("step", "learning rate", scale)
+    if scale == "linear":
+        assert rate.get_ylim()[0] == 0
+
+
+def test_learning_curves_leave_out_a_constant_rate():
+    assert len(History(train_loss=[2, 1], step_lr=[0.1] * 4).plot().axes) == 1
+    assert len(History(train_loss=[2, 1], step_lr=[0.1, 0.2]).plot().axes) == 2
+
+
+def test_the_range_test_shows_loss_lowest_point_and_suggestion():
+    lrs, losses = np.array([0.01, 0.1, 1.0, 10.0]), np.array([2.0, 1.0, 0.5, 9.0])
+    (ax,) = figures.range_test(lrs, losses, 1 / 3).axes
+    curve, lowest, suggestion = ax.get_lines()
+    np.testing.assert_array_equal(curve.get_xydata(), np.column_stack([lrs, losses]))
+    np.testing.assert_array_equal(lowest.get_xydata(), [[1.0, 0.5]])
+    assert set(suggestion.get_xdata()) == {1 / 3}
+    assert (ax.get_xscale(), ax.get_xlabel(), ax.get_ylabel()) == ("log", "learning rate", "loss")
+    low, high = ax.get_ylim()
+    assert low < 0 < 0.5 < 2.0 < high == 4.0, "the divergence leaves through the top"
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert labels == ["loss before the step", "lowest", "suggestion: 0.33"]
+    assert figures.range_test_alt(lrs, losses, 1 / 3) == (
+        "Loss against the learning rate on a logarithmic axis, from 0.01 to 10: it starts at 2, is lowest, 0.5, at "
+        "rate 1, and ends at 9. A vertical line marks the suggested rate, 0.33."
+    )
+
+
+def test_the_range_test_may_end_without_a_number_or_without_a_rise():
+    assert "no longer finite at the end" in figures.range_test_alt([0.1, 1.0], [1.0, np.nan], 0.1)
+    assert "does not rise again" in figures.range_test_alt([0.1, 1.0], [1.0, 0.5], 0.1)
+    (ax,) = figures.range_test([0.1, 1.0], [1.0, np.nan], 0.1).axes
+    assert ax.get_ylim()[1] == 2.0
+    (ax,) = figures.range_test([0.1, 1.0], [0.0, 0.0], 0.1).axes
+    assert len(ax.get_lines()) == 3
+
+
+@pytest.mark.parametrize(("lrs", "losses"), [([0.1], [1.0, 2.0]), ([0.1], [np.nan]), ([], []), ([[0.1]], [[1.0]])])
+def test_the_range_test_refuses_what_does_not_fit(lrs, losses):
+    for draw in (figures.range_test, figures.range_test_alt):
+        with pytest.raises(ValueError, match=r"both need the same \(K,\), with a finite loss"):
+            draw(lrs, losses, 0.1)
+
+
 def test_digit_grid_names_images_and_marks_mistakes():
     digits = load_digits()
     read = digits.y[:12].copy()
