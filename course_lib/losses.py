@@ -64,11 +64,11 @@ def softmax_cross_entropy(logits: Array, labels: IntArray, label_smoothing: floa
     dlogits = np.exp(z, out=z)
     sums = dlogits.sum(axis=0)
     loss = (np.log(sums) - right).sum() / n
-    dlogits /= sums
-    dlogits[labels, rows] -= 1 - label_smoothing
+    # dlogits = (softmax - target) / N
+    dlogits /= sums * n
+    dlogits[labels, rows] -= (1 - label_smoothing) / n
     if label_smoothing:
-        dlogits -= label_smoothing / classes
-    dlogits /= n
+        dlogits -= label_smoothing / (classes * n)
     return float(loss), dlogits.T
 
 

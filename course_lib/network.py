@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from ._memory import aligned_zeros_like
 from ._ranges import number
 from ._typing import Array, IntArray
 from .batchnorm import BatchNorm1d
@@ -117,10 +118,9 @@ class Sequential:
         self._current = work = self._workspace(x.shape)
         last = len(self.layers) - 1
         for i, layer in enumerate(self.layers):
-            out = layer.forward(x, training=training, out=work.outs[i])
-            if i < last:
-                work.outs[i] = out
-            x = out
+            x = layer.forward(x, training=training, out=work.outs[i])
+            if i < last and work.outs[i] is None:
+                work.outs[i] = aligned_zeros_like(x)
         return x
 
     def backward(self, dout: Array) -> None:
@@ -141,7 +141,9 @@ class Sequential:
             )
         douts = self._current.douts
         for i in range(len(self.layers) - 1, 0, -1):
-            dout = douts[i] = self.layers[i].backward(dout, out=douts[i])
+            dout = self.layers[i].backward(dout, out=douts[i])
+            if douts[i] is None:
+                douts[i] = aligned_zeros_like(dout)
         self.layers[0].backward_weights(dout)
 
     def predict_proba(self, X: npt.ArrayLike) -> Array:

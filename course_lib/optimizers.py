@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from ._memory import aligned_zeros_like
 from ._ranges import flag, number
 from ._typing import Array
 from .parameters import check_keys, check_shape
@@ -57,7 +58,7 @@ class Optimizer:
         self.lr = lr
         self.weight_decay = self._number("weight_decay", weight_decay, at_least=0)
         self.t = 0
-        self._scratch = np.empty_like(params.theta)
+        self._scratch = aligned_zeros_like(params.theta)
         self._decayed: Array | None = None
 
     @property
@@ -174,7 +175,7 @@ class SGD(Optimizer):
         self.nesterov = flag("SGD", "nesterov", nesterov)
         if nesterov and (momentum == 0 or dampening != 0):
             raise ValueError(f"SGD got {momentum=}, {dampening=}; nesterov needs momentum above 0 and dampening=0.")
-        self.v = np.zeros_like(params.theta)
+        self.v = aligned_zeros_like(params.theta)
 
     def step(self) -> None:
         theta, g, v, move = self.params.theta, self._gradient(), self.v, self._scratch
@@ -284,7 +285,7 @@ class RMSprop(Optimizer):
         self.eps = self._number("eps", eps, at_least=0)
         self.momentum = self._number("momentum", momentum, at_least=0)
         self.centered = flag("RMSprop", "centered", centered)
-        self.s, self.a, self.b = (np.zeros_like(params.theta) for _ in range(3))
+        self.s, self.a, self.b = (aligned_zeros_like(params.theta) for _ in range(3))
 
     def step(self) -> None:
         theta, g, s, move = self.params.theta, self._gradient(), self.s, self._scratch
@@ -340,7 +341,7 @@ class Adam(Optimizer):
         super().__init__(params, lr, weight_decay)
         self.betas = self._betas(betas)
         self.eps = self._number("eps", eps, at_least=0)
-        self.m, self.v = np.zeros_like(params.theta), np.zeros_like(params.theta)
+        self.m, self.v = aligned_zeros_like(params.theta), aligned_zeros_like(params.theta)
 
     def step(self) -> None:
         self._move_along(self._gradient())

@@ -15,6 +15,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from ._memory import aligned_zeros, aligned_zeros_like
 from ._typing import Array
 
 
@@ -49,7 +50,7 @@ class Parameters(Mapping[str, Array]):
         self._shapes = {name: tuple(shape) for name, shape in shapes.items()}
         size = sum(prod(shape) for shape in self._shapes.values())
         dtype = checked_dtype(dtype)
-        self._window(np.zeros(size, dtype), np.zeros(size, dtype))
+        self._window(aligned_zeros((size,), dtype), aligned_zeros((size,), dtype))
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, npt.ArrayLike], dtype: npt.DTypeLike | None = None) -> Self:
@@ -180,7 +181,8 @@ class Parameters(Mapping[str, Array]):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._shapes = dict(state["shapes"])
-        self._window(state["theta"].copy(), state["grad"].copy())
+        self._window(aligned_zeros_like(state["theta"]), aligned_zeros_like(state["grad"]))
+        self.theta, self.grad = state["theta"], state["grad"]
 
     def __repr__(self) -> str:
         lines = [f"Parameters: {self.size:,} numbers, {self.dtype}"]
