@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all parity mutants lab build lint format pins clean
+.PHONY: help setup demo test test-all parity mutants lab bench build lint format pins clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -56,6 +56,9 @@ test-all: test ## make test, and the tests that are slow
 
 lab: $(VENV)/lab.stamp ## JupyterLab on lessons/, for students
 	$(BIN)/jupyter lab lessons
+
+bench: $(VENV)/dev.stamp ## time a training step beside PyTorch's, and the import (half a minute, on a quiet machine)
+	$(BIN)/python scripts/bench.py
 
 build: $(VENV)/dev.stamp ## rebuild the notebooks whose source has changed
 	$(BIN)/python -m autograder build
