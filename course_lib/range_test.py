@@ -53,9 +53,7 @@ def lr_range_test(
     lr_min = number("lr_range_test", "lr_min", lr_min, above=0)
     lr_max = number("lr_range_test", "lr_max", lr_max, above=lr_min)
     steps = whole("lr_range_test", "steps", steps, at_least=2)
-    theta = np.array(theta0)
-    if theta.dtype.kind != "f":
-        theta = theta.astype(np.float64)
+    theta = np.array(theta0, np.result_type(np.asarray(theta0), np.float32))
     lrs, losses, best = [], [], inf
     # Divergence is what the test looks for: NumPy need not warn of it.
     with np.errstate(over="ignore", invalid="ignore"):
@@ -89,7 +87,7 @@ def suggest_lr(lrs: npt.ArrayLike, losses: npt.ArrayLike) -> float:
     Raises:
         ValueError: arrays that do not fit, or no finite loss.
     """
-    rates, values = np.asarray(lrs, np.float64), np.asarray(losses, np.float64)
+    rates, values = np.asarray(lrs), np.asarray(losses)
     if rates.ndim != 1 or rates.shape != values.shape:
         raise ValueError(f"lrs has shape {rates.shape} and losses {values.shape}; both need the same (K,).")
     finite = np.isfinite(values)
@@ -117,13 +115,13 @@ def model_loss_and_grad(
         A function of `theta`, shape (P,), that returns the loss (in training mode) and a new gradient, shape (P,).
     """
     own = model.copy()
-    inputs, targets = np.asarray(X, model.dtype), np.asarray(y)
+    targets = np.asarray(y)
     if targets.dtype.kind == "f":
         targets = targets.astype(model.dtype)
 
     def loss_and_grad(theta: Array) -> tuple[float, Array]:
         own.parameters.theta = theta
-        value, dout = loss(own.forward(inputs), targets)
+        value, dout = loss(own.forward(X), targets)
         own.backward(dout)
         return float(value), own.parameters.grad.copy()
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from ._ranges import number
+from ._ranges import flag, number
 from ._typing import Array
 from .parameters import Parameters
 
@@ -26,18 +26,18 @@ def soft_threshold(w: npt.ArrayLike, amount: float) -> Array:
     (Parikh and Boyd 2014, Proximal Algorithms, section 6.5.2).
 
     Args:
-        w: numbers, any shape; whole numbers become float64.
-        amount: how far to move, at least 0.
+        w: numbers, any shape; whole numbers become floats.
+        amount: how far to move, at least 0 and finite.
 
     Returns:
         A new array shaped like `w`, in its precision.
 
     Raises:
-        ValueError: an amount below 0, or NaN.
+        ValueError: an amount below 0, infinite or NaN.
+        TypeError: an amount that is no number.
     """
-    amount = number("soft_threshold", "amount", amount, at_least=0, finite=False)
-    values = np.asarray(w)
-    shrunk: Array = np.array(values, np.float64 if values.dtype.kind in "iub" else values.dtype)
+    amount = number("soft_threshold", "amount", amount, at_least=0)
+    shrunk: Array = np.array(w, np.result_type(np.asarray(w), np.float32))
     _shrink(shrunk, amount, np.empty_like(shrunk))
     return shrunk
 
@@ -57,7 +57,8 @@ class Regularizer:
     """
 
     def __init__(self, l1: float, l2: float, proximal: bool) -> None:
-        self.l1, self.l2, self.proximal = l1, l2, bool(proximal)
+        self.l1, self.l2 = l1, l2
+        self.proximal = flag(type(self).__name__, "proximal", proximal)
         self._memory = np.empty(0)
 
     def penalty(self, params: Parameters) -> float:
@@ -135,7 +136,7 @@ class L1(Regularizer):
 
     Raises:
         ValueError: a `lam` that is negative, infinite or NaN.
-        TypeError: a `lam` that is no number.
+        TypeError: an argument of another type.
     """
 
     def __init__(self, lam: float, proximal: bool = False) -> None:
@@ -161,7 +162,7 @@ class L2(Regularizer):
 
     Raises:
         ValueError: a `lam` that is negative, infinite or NaN.
-        TypeError: a `lam` that is no number.
+        TypeError: an argument of another type.
     """
 
     def __init__(self, lam: float) -> None:
@@ -186,7 +187,7 @@ class ElasticNet(Regularizer):
 
     Raises:
         ValueError: a value outside its range.
-        TypeError: a value that is no number.
+        TypeError: an argument of another type.
     """
 
     def __init__(self, lam: float, l1_ratio: float, proximal: bool = False) -> None:

@@ -131,10 +131,10 @@ def test_a_state_that_does_not_fit_changes_nothing():
     deep = EarlyStopping(7, model=MLP([2, 3, 3, 2], rng=np.random.default_rng(0)))
     deep.step(0.5)
     for state, message in (
-        ({}, "misses 'patience'"),
-        ({**before, "colour": 1}, "does not know 'colour'"),
-        (wide.state_dict(), r"W1 has shape \(2, 4\); the model needs \(2, 3\)"),
-        (deep.state_dict(), "does not know 'W3', 'b3'"),
+        ({}, r"^EarlyStopping\.load_state_dict misses 'patience'"),
+        ({**before, "colour": 1}, r"^EarlyStopping\.load_state_dict does not know 'colour'"),
+        (wide.state_dict(), r"^EarlyStopping\.load_state_dict: W1 has shape \(2, 4\); the model needs \(2, 3\)"),
+        (deep.state_dict(), r"^EarlyStopping\.load_state_dict: best_state does not know 'W3', 'b3'"),
     ):
         with pytest.raises(ValueError, match=message):
             stopping.load_state_dict(state)
@@ -142,16 +142,21 @@ def test_a_state_that_does_not_fit_changes_nothing():
     assert {k: v for k, v in after.items() if k != "best_state"} == {
         k: v for k, v in before.items() if k != "best_state"
     }
-    with pytest.raises(ValueError, match="holds best weights, but there is no model"):
+    with pytest.raises(
+        ValueError,
+        match=r"^the state holds best weights, but there is no model; use EarlyStopping\(\.\.\., model=model\)\.$",
+    ):
         EarlyStopping(3).load_state_dict(before)
 
 
 def test_nothing_to_restore_is_said():
-    with pytest.raises(RuntimeError, match="has no model to restore"):
+    with pytest.raises(
+        RuntimeError, match=r"^EarlyStopping has no model to restore; .* EarlyStopping\(5, model=model\)\.$"
+    ):
         EarlyStopping(1).restore()
     stopping = EarlyStopping(1, model=net())
     stopping.step(math.nan)
-    with pytest.raises(RuntimeError, match="has no weights to restore"):
+    with pytest.raises(RuntimeError, match=r"^EarlyStopping has no weights to restore; .* finite value first\.$"):
         stopping.restore()
     stopping.at_end()
 
@@ -179,7 +184,7 @@ def test_as_a_callback_it_reads_the_monitored_loss():
     ],
 )
 def test_what_is_out_of_range_is_refused(arguments, error, message):
-    with pytest.raises(error, match=message):
+    with pytest.raises(error, match=f"^EarlyStopping got {message}"):
         EarlyStopping(*arguments)
 
 

@@ -76,8 +76,19 @@ def test_it_starts_from_a_copy_in_the_precision_it_got(dtype):
     assert set(seen) == {np.dtype(np.float64 if dtype == np.int64 else dtype)}
 
 
+def test_a_gradient_in_another_precision_does_not_change_that_of_theta():
+    seen = []
+
+    def loss_and_grad(theta):
+        seen.append(theta.dtype)
+        return 1.0, [0.5, 0.25]
+
+    lr_range_test(loss_and_grad, np.ones(2, np.float32), steps=3)
+    assert seen == [np.float32] * 3
+
+
 def test_divergence_raises_no_warnings(recwarn):
-    lrs, losses = lr_range_test(lambda t: (1.0 + 0 * float(t.sum()), t * np.float32(1e20)), np.ones(2, np.float32))
+    lrs, losses = lr_range_test(lambda t: (1 + float((0 * t).sum()), t * np.float32(1e20)), np.ones(2, np.float32))
     assert not recwarn
     assert math.isnan(losses[-1])
     np.testing.assert_array_equal(losses[:-1], 1.0)
@@ -98,7 +109,7 @@ def test_divergence_raises_no_warnings(recwarn):
     ],
 )
 def test_a_range_that_is_none_is_refused(options, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=f"^lr_range_test got {message}"):
         lr_range_test(bowl, [1.0], **options)
 
 
@@ -121,8 +132,8 @@ def test_the_suggestion_is_a_third_of_the_rate_at_the_lowest_loss():
     [
         ([0.1, 0.2], [1.0], r"lrs has shape \(2,\) and losses \(1,\)"),
         ([[0.1]], [[1.0]], r"both need the same \(K,\)"),
-        ([0.1], [math.nan], "no loss is finite"),
-        ([], [], "no loss is finite"),
+        ([0.1], [math.nan], r"^no loss is finite; .* look for NaN in the data\.$"),
+        ([], [], "^no loss is finite"),
     ],
 )
 def test_suggest_lr_refuses_what_does_not_fit(lrs, losses, message):
@@ -158,6 +169,14 @@ def test_a_regression_can_be_tested_too():
     loss, grad = model_loss_and_grad(model, X, X @ [[1.0], [2.0]], squared_error)(model.parameters.theta)
     assert loss > 0
     assert grad.dtype == np.float32
+    seen = []
+
+    def watching(prediction, target):
+        seen.append(target.dtype)
+        return squared_error(prediction, target)
+
+    model_loss_and_grad(model, X, X @ [[1.0], [2.0]], watching)(model.parameters.theta)
+    assert seen == [np.float32], "the targets come in the network's precision"
 
 
 def test_on_the_digits_the_suggestion_is_within_a_factor_of_two_of_the_best_rate():
