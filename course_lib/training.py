@@ -1,5 +1,7 @@
 """The training loop."""
 
+from __future__ import annotations
+
 import math
 import warnings
 from collections.abc import Callable, Sequence
