@@ -1,4 +1,4 @@
-"""Make the helper modules beside the tests importable, for pytest and for scripts/make_golden.py alike."""
+"""Make the helper modules beside the tests importable, for pytest and for scripts alike."""
 
 import sys
 from pathlib import Path
