@@ -1,4 +1,4 @@
-"""The instructor's commands of `python -m autograder`: collect, grade, report, demo.
+"""The instructor's commands of `python -m autograder`: collect, grade, report, demo, sandbox.
 
 They import what they need when they run, so that `--help` answers at once.
 """
@@ -29,6 +29,7 @@ def register(app: typer.Typer) -> None:
     app.command(epilog=_EXIT_CODES)(grade)
     app.command()(report)
     app.command()(demo)
+    app.command("sandbox")(sandboxes)
 
 
 _COLLECT_CODES = (
@@ -107,6 +108,12 @@ def grade(
             help="Leave out what is graded already: go on after Ctrl-C, a crash, or when more has been handed in.",
         ),
     ] = False,
+    sandbox: Annotated[
+        str, typer.Option("--sandbox", metavar="NAME", help="auto, bubblewrap, landlock or container: the walls.")
+    ] = "auto",
+    unsafe: Annotated[
+        bool, typer.Option("--unsafe", help="Run what was handed in without any walls: only for code of your own.")
+    ] = False,
     new_seed: Annotated[
         bool, typer.Option("--new-seed", help="First draw other hidden cases; then everybody is graded again.")
     ] = False,
@@ -121,8 +128,9 @@ def grade(
     from autograder.class_grading import ClassGrading, UnknownStudentError, write_json
     from autograder.gradebook import Course, GradebookError
     from autograder.lesson import UnknownLessonError
+    from autograder.pipeline import UNSAFE
     from autograder.sandbox import Limits, SandboxError
-    from autograder.sandbox.kernel import KernelSandbox
+    from autograder.sandbox.choice import choose
     from autograder.tools import put_scripts_on_path
 
     if new_seed and (student or ungraded):
@@ -133,7 +141,8 @@ def grade(
     put_scripts_on_path()
     entries: list[dict[str, Any]] = []
     try:
-        run = ClassGrading(Course(course), lesson, KernelSandbox(), Limits(cell=timeout))
+        walls = choose(sandbox, unsafe=unsafe)
+        run = ClassGrading(Course(course), lesson, walls, Limits(cell=timeout))
         students = run.students(student or ())
         if not students:
             errors.print(
@@ -141,6 +150,8 @@ def grade(
             )
             raise typer.Exit(2)
         with run.alone():
+            if unsafe:
+                errors.print(f"[bold white on red] {UNSAFE} [/]", soft_wrap=True)
             if new_seed:
                 run.draw_new_seed()
                 console.print(f"A new seed was drawn for {escape(lesson)}. Everybody is graded again.", soft_wrap=True)
@@ -299,4 +310,22 @@ def demo(
         errors.print(f"[bold red]{escape(str(error))}[/]", soft_wrap=True)
         raise typer.Exit(2) from None
     if not agreed:
+        raise typer.Exit(1)
+
+
+def sandboxes() -> None:
+    """Say which sandboxes work on this machine, what each enforces, and what the others lack.
+
+    Starts each that is there once and tries to get out of it. Ends with exit code 1 where none works.
+    """
+    from autograder.sandbox.choice import describe
+
+    with console.status("trying to get out of each"):
+        found = describe()
+    for each in found:
+        works = "[yellow]does not work here[/]" if each.problem else "[green]works[/]"
+        console.print(f"[bold]{each.name}[/]: {works}", soft_wrap=True)
+        for line in [each.problem] if each.problem else each.enforces:
+            console.print(f"  {escape(line)}", soft_wrap=True, highlight=False)
+    if all(each.problem for each in found):
         raise typer.Exit(1)

@@ -29,7 +29,7 @@ from autograder.feedback import for_student
 from autograder.gradebook import Course, GradebookError
 from autograder.intake import from_bytes, from_path
 from autograder.lesson import LessonSource
-from autograder.pipeline import grade_assembled
+from autograder.pipeline import UNSAFE, grade_assembled
 from autograder.sandbox import Limits, Sandbox, SandboxError
 from autograder.sandbox.choice import NAMES, choose
 
@@ -73,7 +73,10 @@ def _guard(converter: Autograde) -> None:
         directory = converter.coursedir
         ignored = directory.ignore
         try:
-            RunAndJudge(config=converter.config).chosen_sandbox()
+            settings = RunAndJudge(config=converter.config)
+            settings.chosen_sandbox()
+            if settings.unsafe:
+                converter.log.warning(UNSAFE)
             with gradebook.only_grader(_course(converter), directory.assignment_id):
                 directory.ignore = ["*"]
                 convert()

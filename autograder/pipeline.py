@@ -27,6 +27,9 @@ OUTCOMES = {
 }
 """Every outcome that a submission can end in, and what it means."""
 
+UNSAFE = "UNSAFE: what was handed in runs without walls, as you, on your files and your network."
+"""What a grader reads where the sandbox was turned off."""
+
 
 @dataclass(frozen=True)
 class GradedSubmission:

@@ -19,7 +19,9 @@ from typer.testing import CliRunner
 from autograder.class_grading import ClassGrading
 from autograder.cli import app
 from autograder.gradebook import Course
-from autograder.pipeline import OUTCOMES
+from autograder.pipeline import OUTCOMES, UNSAFE
+from autograder.sandbox import SandboxError
+from autograder.sandbox.choice import Report
 from course_lib.exercises.grading import OUTCOMES as EXERCISE_OUTCOMES
 from tests.grading.conftest import HandIn
 from tests.grading.fixture_lesson import NAME
@@ -242,7 +244,55 @@ def test_a_new_seed_grades_everybody_with_other_cases(course: Course, hand_in: H
     assert "2 of 2 submissions" in again.output
 
 
+def test_unsafe_is_loud_and_another_sandbox_s_name_an_error(course: Course, hand_in: HandIn) -> None:
+    hand_in("ada", submission(RIGHT))
+    done = invoke(course, "grade", NAME, "--unsafe")
+    assert done.exit_code == 0, done.output
+    assert UNSAFE in done.output
+    assert "1 graded" in done.output
+    other = invoke(course, "grade", NAME, "--sandbox", "cardboard")
+    assert other.exit_code == 2
+    assert "there is no sandbox 'cardboard'; choose one of auto, bubblewrap, landlock" in other.output
+
+
+def test_where_no_sandbox_works_nothing_is_run_and_nothing_is_lost(
+    course: Course, hand_in: HandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hand_in("ada", submission(RIGHT))
+    assert invoke(course, "grade", NAME).exit_code == 0
+    graded = course.folder("autograded", "ada", NAME) / f"{NAME}.ipynb"
+    before = graded.read_bytes()
+    hand_in("ada", submission(WRONG))
+
+    def none(*_: object, **__: object) -> None:
+        raise SandboxError("No sandbox works here, so nothing was run.")
+
+    monkeypatch.setattr("autograder.sandbox.choice.choose", none)
+    monkeypatch.setattr("autograder.nbgrader_plugins.choose", none)
+    refused = invoke(course, "grade", NAME)
+    assert (refused.exit_code, "No sandbox works here" in refused.output) == (2, True)
+    done = course.api().autograde(NAME, "ada", force=True)
+    assert not done["success"]
+    assert "No sandbox works here" in done["log"]
+    assert graded.read_bytes() == before
+
+
+def test_the_sandboxes_of_this_machine_are_described(monkeypatch: pytest.MonkeyPatch) -> None:
+    reports = [Report("bubblewrap", "it is not installed"), Report("landlock", "", ("No network.",))]
+    monkeypatch.setattr("autograder.sandbox.choice.describe", lambda: reports)
+    done = CliRunner().invoke(app, ["sandbox"])
+    assert done.exit_code == 0
+    assert done.output.splitlines()[-4:] == [
+        "bubblewrap: does not work here",
+        "  it is not installed",
+        "landlock: works",
+        "  No network.",
+    ]
+    monkeypatch.setattr("autograder.sandbox.choice.describe", lambda: reports[:1])
+    assert CliRunner().invoke(app, ["sandbox"]).exit_code == 1
+
+
 def test_help_teaches() -> None:
-    for command in ("grade", "report", "demo"):
+    for command in ("collect", "grade", "report", "demo", "sandbox"):
         assert CliRunner().invoke(app, [command, "--help"]).exit_code == 0
     assert "Exit codes" in CliRunner().invoke(app, ["grade", "--help"]).output

@@ -108,7 +108,7 @@ def trial(course: Course, hand_in: HandIn, root: Path, tmp_path: Path, size: int
 def test_a_killed_grader_goes_on_to_the_grades_of_an_undisturbed_one(
     course: Course, hand_in: HandIn, root: Path, tmp_path: Path
 ) -> None:
-    trial(course, hand_in, root, tmp_path, size=12, kills=5, quick=True)
+    trial(course, hand_in, root, tmp_path, size=8, kills=5, quick=True)
 
 
 @pytest.mark.slow
