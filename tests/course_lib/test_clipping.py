@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from course_lib.clipping import clip_grad_norm, clip_grad_value
 from course_lib.parameters import Parameters
 
+pytestmark = pytest.mark.filterwarnings("error")
 NUMBERS = st.lists(st.floats(-1e6, 1e6), min_size=5, max_size=5).map(np.array)
 
 

@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -67,6 +68,30 @@ def test_a_run_resumed_in_a_fresh_optimizer_equals_one_that_was_not_to_the_bit(r
     assert resumed.params.theta.tobytes() == whole.params.theta.tobytes()
     assert resumed.params.theta.dtype == dtype
     assert repr(resumed) == repr(whole)
+
+
+@EACH
+def test_a_step_makes_no_new_arrays(rule, options):
+    params = Parameters.from_arrays({"b": np.linspace(-2, 2, 50_000)})  # to orthogonalize matrices takes new ones
+    params.grad = np.linspace(1, 3, 50_000)
+    optimizer = rule(params, lr=0.1, **options)
+    for _ in range(2):
+        optimizer.step()
+    tracemalloc.start()
+    optimizer.step()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert optimizer.t == 3
+    assert peak < params.theta.nbytes / 10
+
+
+@EACH
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_everything_has_the_dtype_of_theta(rule, options, dtype):
+    optimizer = rule(parameters(dtype), lr=np.float64(0.1), **options)
+    walk(optimizer, 3)
+    arrays = [value for value in vars(optimizer).values() if isinstance(value, np.ndarray | Parameters)]
+    assert [array.dtype for array in arrays if array.dtype != dtype] == []
 
 
 @EACH
@@ -203,15 +228,20 @@ def test_orthogonalize_leaves_its_input_and_its_scale():
     first = orthogonalize(G)
     np.testing.assert_array_equal(G, kept)
     np.testing.assert_array_equal(orthogonalize(G * 2.0**40), first)
+    np.testing.assert_array_equal(orthogonalize(G * 2.0**-20), first)
+    np.testing.assert_array_equal(orthogonalize(G.T), first.T)
     np.testing.assert_array_equal(orthogonalize(np.zeros((3, 4))), 0)
     assert orthogonalize(G.astype(np.float32)).dtype == np.float32
-    np.testing.assert_array_equal(orthogonalize(G, 5, 1e-7), first)
+    tiny = 1e-9 * G
+    np.testing.assert_array_equal(orthogonalize(tiny), orthogonalize(tiny, 5, 1e-7))
+    assert np.linalg.norm(orthogonalize(tiny, 1)) == pytest.approx(3.4445e7 * np.linalg.norm(tiny), rel=0.1)
     assert np.linalg.norm(orthogonalize(G, 1, eps=1e6)) == pytest.approx(3.4445e-6 * np.linalg.norm(G))
 
 
-def test_muon_beside_the_rule_written_plainly():
+@pytest.mark.parametrize("eps", [1e-7, 4.0])
+def test_muon_beside_the_rule_written_plainly(eps):
     params = parameters()
-    optimizer = Muon(params, lr=0.1, momentum=0.9, weight_decay=0.2)
+    optimizer = Muon(params, lr=0.1, momentum=0.9, weight_decay=0.2, eps=eps)
     weights = {name: array.copy() for name, array in params.items()}
     averages = {name: np.zeros_like(array) for name, array in params.items()}
     for gradient in gradients(6):
@@ -221,7 +251,7 @@ def test_muon_beside_the_rule_written_plainly():
             direction = 0.9 * averages[name] + 0.1 * g
             if g.ndim == 2:
                 U, values, Vt = np.linalg.svd(direction, full_matrices=False)
-                values = np.array([quintic(value, 5) for value in values / np.linalg.norm(values)])
+                values = np.array([quintic(value, 5) for value in values / max(np.linalg.norm(values), eps)])
                 direction = (U * values) @ Vt * max(1, (g.shape[1] / g.shape[0]) ** 0.5)
             weights[name] = weights[name] * (1 - 0.1 * 0.2) - 0.1 * direction
         optimizer.step()
@@ -301,20 +331,21 @@ def test_without_momentum_training_is_plain_descent():
     np.testing.assert_allclose(optimizer.params.theta, optimizer.z, rtol=1e-15)
 
 
-def test_looking_at_the_average_changes_nothing():
+@pytest.mark.parametrize("steps", [1, 4])
+def test_looking_at_the_average_changes_nothing(steps):
     looking, other = (ScheduleFreeSGD(parameters(), lr=0.1) for _ in range(2))
-    for optimizer in (looking, other):
-        for seed in range(3):
-            walk(optimizer, 4, seed)
-            if optimizer is looking:
-                optimizer.eval()
-                optimizer.eval()
-                assert not optimizer.training
-                np.testing.assert_array_equal(optimizer.params.theta, optimizer.x)
-                optimizer.train()
-                optimizer.train()
-                assert optimizer.training
-    assert looking.params.theta.tobytes() == other.params.theta.tobytes()
+    for seed in range(3):
+        walk(looking, steps, seed)
+        walk(other, steps, seed)
+        looking.eval()
+        looking.eval()
+        assert looking.training is False
+        np.testing.assert_array_equal(looking.params.theta, looking.x)
+        looking.train()
+        assert looking.training is True
+        assert looking.params.theta.tobytes() == other.params.theta.tobytes()
+        looking.train()
+        assert looking.params.theta.tobytes() == other.params.theta.tobytes()
 
 
 def test_before_the_first_step_the_average_is_where_one_stands():
