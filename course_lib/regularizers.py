@@ -59,7 +59,7 @@ class Regularizer:
     def __init__(self, l1: float, l2: float, proximal: bool) -> None:
         self.l1, self.l2 = l1, l2
         self.proximal = flag(type(self).__name__, "proximal", proximal)
-        self._memory = np.empty(0)
+        self._memory: Array | None = None
 
     def penalty(self, params: Parameters) -> float:
         """What is added to the loss, at least 0. It changes nothing."""
@@ -115,7 +115,7 @@ class Regularizer:
 
     def _scratch(self, w: Array) -> Array:
         """Reused memory shaped like `w`."""
-        if self._memory.size < w.size or self._memory.dtype != w.dtype:
+        if self._memory is None or self._memory.size < w.size or self._memory.dtype != w.dtype:
             self._memory = np.empty(w.size, w.dtype)
         return self._memory[: w.size].reshape(w.shape)
 

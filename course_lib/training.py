@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -296,7 +296,7 @@ class _Run:
         raw_loss, dout = self.loss(self.model.forward(X), y)
         loss, norm = float(raw_loss), math.nan
         penalty = sum(regularizer.penalty(parameters) for regularizer in self.regularizers)
-        found_in = ""
+        found_in: Literal["loss", "gradient", "weights"] | None = None
         if not math.isfinite(loss):
             found_in = "loss"
         else:
@@ -322,7 +322,7 @@ class _Run:
         if found_in:
             self.not_finite = True
             history.stopped = explain(
-                found_in,  # type: ignore[arg-type]
+                found_in,
                 loss=loss,
                 step=history.steps,
                 epoch=history.epochs + 1,

@@ -146,6 +146,15 @@ def test_the_entries_can_be_read_by_name_and_some_things_can_be_loaded_alone(tmp
     np.testing.assert_array_equal(other.parameters.theta, model.parameters.theta)
 
 
+def test_names_that_would_meet_in_the_file_stay_apart(tmp_path):
+    state = {
+        "a.b": np.zeros(1),
+        "a": {"b": np.ones(1), "é": np.full(1, 2.0), "ü": np.full(1, 3.0)},
+        "a.b_": np.full(1, 4.0),
+    }
+    assert bits(there_and_back(tmp_path / "c.npz", state)) == bits(state)
+
+
 def test_what_is_loaded_shares_no_memory_with_a_second_load(tmp_path):
     checkpoint.save(tmp_path / "c.npz", thing=Thing({"a": np.zeros(3)}))
     first, second = Thing(), Thing()
@@ -242,6 +251,10 @@ def damaged(path: Path, how: str) -> None:
         case "no json":
             with path.open("wb") as file:
                 np.savez(file, contents=np.frombuffer(b"\xff{", np.uint8))
+        case "unknown tag":
+            text = b'{"format": "%s", "things": {"model": {"kind": "MLP", "state": ["lambda", "a"]}}}'
+            with path.open("wb") as file:
+                np.savez(file, contents=np.frombuffer(text % checkpoint.FORMAT.encode(), np.uint8))
         case "missing entry":
             text = b'{"format": "%s", "things": {"model": {"kind": "MLP", "state": ["array", "a.b"]}}}'
             with path.open("wb") as file:
@@ -251,7 +264,7 @@ def damaged(path: Path, how: str) -> None:
 @pytest.mark.parametrize(
     "how",
     ["empty", "text", "half", "flipped", "npy", "pickle", "objects", "another npz", "other contents", "no json",
-     "missing entry"],
+     "missing entry", "unknown tag"],
 )  # fmt: skip
 def test_a_file_that_is_no_checkpoint_is_refused(tmp_path, how):
     path = tmp_path / "run.npz"

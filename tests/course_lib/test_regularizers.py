@@ -277,6 +277,7 @@ def test_they_name_themselves_and_their_defaults():
     assert repr(L2(0.003)) == "L2(lam=0.003)"
     assert repr(ElasticNet(0.1, 0.25)) == "ElasticNet(lam=0.1, l1_ratio=0.25, proximal=False)"
     assert repr(ElasticNet(1, 1, True)) == "ElasticNet(lam=1, l1_ratio=1, proximal=True)"
+    assert L2(0.5).proximal is False
     assert [regularizer.proximal for regularizer in EVERY] == [False, True, False, False, True]
     with pytest.raises(TypeError, match=r"^L1 got proximal='yes'; it must be True or False"):
         L1(0.5, proximal="yes")
