@@ -55,7 +55,8 @@ def assemble(lesson: LessonSource, submission: Submission) -> NotebookNode:
     """Return the notebook to run: the instructor's cells with the submission's answers and the learner's own code.
 
     The first answer to an exercise that is more than the stub counts; a later one is left out, with a note to the
-    grader. An exercise without an answer keeps its stub.
+    grader. Where the answer cell does not define what is asked and another cell does, the last such cell counts. An
+    exercise without an answer keeps its stub.
     """
     given = lesson.notebook.cells
     sentence = submission.sentence
@@ -150,8 +151,38 @@ def _place(given: Sequence[NotebookNode], submitted: Iterable[SubmittedCell], ex
                     placed.own.setdefault(index, []).append(cell.source)
         elif cell.kind == "code" and cell.source.strip():
             placed.own.setdefault(anchor, []).append(cell.source)
+        elif by_grade_id.get(cell.grade_id) is not None and is_answer(given[by_grade_id[cell.grade_id]]):
+            placed.notes.append(f"The answer cell of {cell.grade_id} was turned into text, so it is no answer.")
     _choose(every, {name: given[index].source for name, index in by_grade_id.items()}, placed)
+    written = [cell.source for cell in submitted if cell.kind == "code" and not _is_given(cell, by_source)]
+    for name in exercises:
+        _find_elsewhere(name, written, given, by_grade_id[name], placed)
     return placed
+
+
+def _is_given(cell: SubmittedCell, by_source: Mapping[tuple[str, str], list[int]]) -> bool:
+    return not cell.source.strip() or (cell.kind, _normal(cell.source)) in by_source
+
+
+def _find_elsewhere(
+    name: str, written: Sequence[str], given: Sequence[NotebookNode], index: int, placed: _Placed
+) -> None:
+    """Take the answer from another cell where its own does not define what is asked; what stood there runs after it."""
+    answer = placed.answers.get(name, [""])[0]
+    is_written = bool(answer.strip()) and _normal(answer) != _normal(given[index].source)
+    if is_written and _defines(answer, name):
+        return
+    elsewhere = [source for source in written if _defines(source, name)]
+    if not elsewhere:
+        return
+    placed.answers[name] = [elsewhere[-1]]
+    placed.notes.append(f"{name} was answered in another cell than its own; that one counts.")
+    if is_written:
+        placed.own.setdefault(index, []).insert(0, answer)
+
+
+def _defines(source: str, name: str) -> bool:
+    return re.search(rf"^(?:(?:async +)?def|class) +{name}\b|^{name} *[:=](?!=)", source, re.MULTILINE) is not None
 
 
 def _match(
@@ -164,7 +195,7 @@ def _match(
 ) -> int | None:
     """The instructor's cell that this one is or was: by grade id, by text, by cell id, in this order."""
     index = by_grade_id.get(cell.grade_id)
-    if index is not None and given[index].cell_type == cell.kind:
+    if index is not None and (given[index].cell_type == cell.kind or _is_text_answer(given[index])):
         return index
     alike = by_source.get((cell.kind, _normal(cell.source)), [])
     index = by_id.get(cell.id)
@@ -175,17 +206,22 @@ def _match(
     return None
 
 
+def _is_text_answer(given: NotebookNode) -> bool:
+    """Whether text is asked for: it is graded by hand, whatever kind of cell it ended up in."""
+    return given.cell_type == "markdown" and is_answer(given)
+
+
 def _by_definition(cell: SubmittedCell, lost: Sequence[str], by_grade_id: Mapping[str, int]) -> int | None:
     """The answer cell that this one must have been, where ids were lost: it defines the exercise's name."""
     for name in lost:
-        if name in by_grade_id and re.search(rf"^(?:def|class) {re.escape(name)}\b", cell.source, re.MULTILINE):
+        if name in by_grade_id and _defines(cell.source, name):
             return by_grade_id[name]
     return None
 
 
 def _choose(every: Mapping[str, list[str]], stubs: Mapping[str, str], placed: _Placed) -> None:
     for name, sources in every.items():
-        written = [source for source in sources if _normal(source) != _normal(stubs[name])]
+        written = [source for source in sources if source.strip() and _normal(source) != _normal(stubs[name])]
         placed.answers[name] = written[:1] or sources[:1]
         if len(set(map(_normal, written))) > 1:
             placed.notes.append(f"{name} was answered in {len(written)} cells; the first one counts.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 
 import nbformat
 import pytest
@@ -178,6 +179,115 @@ def test_an_answer_turned_into_text_is_no_answer() -> None:
     result = assembled(submission(RIGHT, edit=turn))
     assert cell(result, "scale").source == STUB
     assert cell(result, "scale").cell_type == "code"
+    assert notes(result) == ["The answer cell of scale was turned into text, so it is no answer."]
+
+
+def swap(first: str, second: str) -> Callable[[NotebookNode], None]:
+    """Exchange the texts of two cells, as somebody does who pastes into the wrong one."""
+
+    def edit(notebook: NotebookNode) -> None:
+        one, other = cell(notebook, first), cell(notebook, second)
+        one.source, other.source = other.source, one.source
+
+    return edit
+
+
+def test_answers_in_each_other_s_cells_are_put_right() -> None:
+    result = assembled(submission(RIGHT, edit=swap("scale", "centre")))
+    assert {name: cell(result, name).source for name in RIGHT} == RIGHT
+    assert len(notes(result)) == 2
+
+
+def test_both_answers_in_one_cell_count_for_both() -> None:
+    both = f"{RIGHT['scale']}\n\n\n{RIGHT['centre']}"
+    result = assembled(submission({"scale": both}))
+    assert cell(result, "centre").source == both
+    assert notes(result) == ["centre was answered in another cell than its own; that one counts."]
+
+
+@pytest.mark.parametrize("place", ["title", "check_shift"])
+@pytest.mark.parametrize("own", ["stub", "", "# see elsewhere\nx = 1"])
+def test_an_answer_in_a_cell_of_one_s_own_counts_wherever_it_stands(place: str, own: str) -> None:
+    answers = {**RIGHT, "scale": STUB if own == "stub" else own}
+    result = assembled(submission(answers, after={place: RIGHT["scale"]}))
+    assert cell(result, "scale").source == RIGHT["scale"]
+    assert notes(result) == ["scale was answered in another cell than its own; that one counts."]
+    assert (own in sources(result, "learner")) == (own.startswith("#"))
+
+
+def test_of_two_answers_elsewhere_the_last_counts() -> None:
+    better = "scale = lambda x, factor: factor * x"
+    result = assembled(submission(after={"title": "def scale(x, factor):\n    return x", "check_scale": better}))
+    assert cell(result, "scale").source == better
+
+
+def test_an_answer_is_taken_from_its_own_cell_where_it_is_there() -> None:
+    draft = "def scale(x, factor):\n    return x"
+    result = assembled(submission(RIGHT, after={"title": draft, "check_shift": draft}))
+    assert cell(result, "scale").source == RIGHT["scale"]
+    assert notes(result) == []
+
+
+def test_a_call_or_a_comparison_is_no_answer() -> None:
+    result = assembled(submission(after={"title": "scale(1, 2)\nscale == 3\nprint('def scale')\n# def scale"}))
+    assert cell(result, "scale").source == STUB
+
+
+def test_an_empty_cell_is_no_answer_beside_a_written_one() -> None:
+    def twice(notebook: NotebookNode) -> None:
+        again = copy.deepcopy(cell(notebook, "scale"))
+        again.source = "  \n"
+        notebook.cells.insert(0, again)
+
+    result = assembled(submission(RIGHT, edit=twice))
+    assert cell(result, "scale").source == RIGHT["scale"]
+
+
+def test_an_emptied_answer_is_no_answer() -> None:
+    result = assembled(submission({**RIGHT, "scale": "\n"}))
+    assert cell(result, "scale").source == "\n"
+    assert notes(result) == []
+
+
+def test_a_grade_id_in_other_capitals_is_a_lost_one() -> None:
+    def capitals(notebook: NotebookNode) -> None:
+        for each in notebook.cells:
+            each.id = f"x{len(each.source)}"
+            if "nbgrader" in each.metadata:
+                each.metadata.nbgrader.grade_id = each.metadata.nbgrader.grade_id.upper()
+
+    result, plain = assembled(submission(RIGHT, edit=capitals)), assembled(submission(RIGHT))
+    assert plan(result) == plan(plain)
+
+
+@pytest.mark.parametrize("kind", ["code", "raw"])
+def test_a_written_answer_in_another_kind_of_cell_is_text_all_the_same(kind: str) -> None:
+    def turn(notebook: NotebookNode) -> None:
+        place = notebook.cells.index(cell(notebook, "written"))
+        new = {"code": nbformat.v4.new_code_cell, "raw": nbformat.v4.new_raw_cell}[kind]
+        notebook.cells[place] = new("import os", metadata=notebook.cells[place].metadata, id="written")
+
+    result = assembled(submission(RIGHT, edit=turn))
+    assert (cell(result, "written").source, cell(result, "written").cell_type) == ("import os", "markdown")
+    assert sources(result, "learner") == []
+
+
+def test_thousands_of_cells_are_placed() -> None:
+    def fill(notebook: NotebookNode) -> None:
+        notebook.cells += [nbformat.v4.new_code_cell(f"x = {number}") for number in range(1_900)]
+
+    result = assembled(submission(RIGHT, edit=fill))
+    assert len(sources(result, "learner")) == 1_900
+    assert len({each.id for each in result.cells}) == len(result.cells)
+
+
+@pytest.mark.parametrize(
+    "magic", ["%%bash\nrm -rf ~", "!curl example.org", "%run /etc/passwd", "%load_ext x", "%%capture\n1"]
+)
+def test_magics_are_untrusted_code_like_any_other(magic: str) -> None:
+    result = assembled(submission({**RIGHT, "shift": magic}, after={"check_scale": magic}))
+    assert sources(result, "learner") == [magic]
+    assert cell(result, "shift").source == magic
 
 
 def test_the_lesson_s_solution_and_mark_scheme_are_not_in_it() -> None:
