@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
-from course_lib.gradcheck import check_model, gradient_check, numerical_gradient
-from course_lib.layers import Linear
-from course_lib.losses import softmax_cross_entropy
+from course_lib.batchnorm import BatchNorm1d
+from course_lib.dropout import Dropout
+from course_lib.gradcheck import check_inputs, check_model, gradient_check, numerical_gradient
+from course_lib.layers import Linear, Sigmoid, Tanh
+from course_lib.losses import softmax_cross_entropy, squared_error
 from course_lib.network import MLP
 
 THETA = np.array([[1.0, -2.0], [300.0, 0.0]])
@@ -116,3 +118,69 @@ def test_a_float32_model_is_refused():
     model = MLP([5, 3], rng=np.random.default_rng(0))
     with pytest.raises(ValueError, match="float32; differences need float64"):
         check_model(model, np.zeros((2, 5)), np.array([0, 1]), softmax_cross_entropy)
+
+
+def full_model(activation=Tanh, **options):
+    options = {"batch_norm": True, "dropout": 0.3, **options}
+    return MLP([5, 6, 4, 3], rng=np.random.default_rng(0), dtype=np.float64, activation=activation, **options)
+
+
+def full_data():
+    rng = np.random.default_rng(1)
+    return rng.normal(size=(8, 5)), rng.integers(3, size=8), rng.normal(size=(8, 3))
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("options", [{}, {"batch_norm": False}, {"dropout": 0.0}, {"activation": Sigmoid}])
+def test_networks_with_dropout_and_batch_norm_are_right_at_every_weight_and_input(options, training):
+    model, (X, labels, targets) = full_model(**options), full_data()
+    model.forward(X * 2)  # running values that are not the first ones
+    for y, loss in ((labels, softmax_cross_entropy), (targets, squared_error)):
+        weights = check_model(model, X, y, loss, training=training)
+        assert weights.error < 1e-6, weights
+        assert weights.checked == model.parameters.size
+        inputs = check_inputs(model, X, y, loss, training=training)
+        assert inputs.error < 1e-6, inputs
+        assert inputs.checked == X.size
+        assert inputs.where.startswith("X[")
+
+
+def test_a_check_changes_nothing_but_the_gradient():
+    model, (X, y, _) = full_model(), full_data()
+    _, dout = softmax_cross_entropy(model.forward(X), y)
+    twin, before = model.copy(), model.state_dict()
+    check_model(model, X, y)
+    check_inputs(model, X[:4], y[:4])
+    after = model.state_dict()
+    assert after.keys() == before.keys()
+    for name, value in before.items():
+        np.testing.assert_equal(after[name], value)
+    _, other_dout = softmax_cross_entropy(twin.forward(X), y)  # the masks that the check drew, from the same state
+    twin.backward(other_dout)
+    np.testing.assert_allclose(model.parameters.grad, twin.parameters.grad, rtol=1e-12)
+    model.parameters.zero_grad()
+    model.backward(dout)  # what the forward before the check left is still there
+    assert np.abs(model.parameters.grad).max() > 0
+
+
+class FreshMask(Dropout):
+    """A backward pass that draws a mask of its own."""
+
+    def backward(self, dout, *, out=None):
+        return np.multiply(dout, (self.rng.random(dout.shape) >= self.p) / (1 - self.p), out=out)
+
+
+class ConstantStatistics(BatchNorm1d):
+    """A backward pass that takes the batch's mean and variance for constants."""
+
+    def backward(self, dout, *, out=None):
+        self.backward_weights(dout)
+        return np.multiply(dout, self.gamma / self._kept["std"], out=out)
+
+
+@pytest.mark.parametrize(("wrong", "place"), [(FreshMask, 3), (ConstantStatistics, 1)])
+def test_mistakes_in_dropout_and_batch_norm_are_caught(wrong, place):
+    model, (X, y, _) = full_model(), full_data()
+    model.layers[place].__class__ = wrong
+    assert check_model(model, X, y).error > 1e-2
+    assert check_inputs(model, X, y).error > 1e-2

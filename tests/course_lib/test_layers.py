@@ -1,10 +1,15 @@
 """Layers: backward against differences at every index, numbers by hand, and what is refused."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from course_lib.batchnorm import BatchNorm1d
+from course_lib.dropout import Dropout
 from course_lib.gradcheck import gradient_check
 from course_lib.layers import Layer, Linear, ReLU, Sigmoid, Tanh
 from course_lib.parameters import Parameters
@@ -170,9 +175,104 @@ def test_backward_needs_a_forward_and_a_gradient_of_its_shape(make):
         layer.backward(np.zeros((4, 3)))
 
 
+EVERY = [linear, *ACTIVATIONS, lambda **_: Dropout(0.3, np.random.default_rng(0)), lambda **_: BatchNorm1d(3)]
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("make", EVERY)
+def test_results_are_new_arrays_that_never_change_later(make, training):
+    rng = np.random.default_rng(0)
+    layer, x = make(dtype=np.float32) if make is linear else make(), rng.normal(size=(5, 3)).astype(np.float32)
+    out = layer.forward(x, training=training)
+    dout = rng.normal(size=out.shape).astype(np.float32)
+    dx = layer.backward(dout)
+    kept = x.copy(), dout.copy(), out.copy(), dx.copy()
+    assert not any(np.shares_memory(result, given) for result in (out, dx) for given in (x, dout))
+    for _ in range(3):
+        again = layer.forward(rng.normal(size=x.shape).astype(np.float32), training=training)
+        layer.backward(np.ones_like(again))
+    for array, before in zip((x, dout, out, dx), kept, strict=True):
+        np.testing.assert_array_equal(array, before)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("make", EVERY)
+def test_out_takes_the_result_and_the_numbers_are_the_same(make, training):
+    rng = np.random.default_rng(0)
+    fresh, reusing = ((make(dtype=np.float32) if make is linear else make()) for _ in range(2))
+    x = rng.normal(size=(5, 3)).astype(np.float32)
+    expected = fresh.forward(x, training=training)
+    room = np.full_like(expected, np.nan)
+    assert reusing.forward(x, training=training, out=room) is room
+    np.testing.assert_array_equal(room, expected)
+    dout = rng.normal(size=expected.shape).astype(np.float32)
+    back = np.full_like(x, np.nan)
+    assert reusing.backward(dout, out=back) is back
+    np.testing.assert_array_equal(back, fresh.backward(dout))
+
+
+@pytest.mark.parametrize("make", EVERY)
+def test_copies_carry_the_weights_but_not_the_last_batch(make):
+    layer = make()
+    layer.forward(np.ones((5, 3), layer.weights()["gamma"].dtype if isinstance(layer, BatchNorm1d) else np.float64))
+    for twin in (copy.copy(layer), copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+        with pytest.raises(RuntimeError, match="forward pass first"):
+            twin.backward(np.ones((5, 3)))
+        for name, weights in layer.weights().items():
+            np.testing.assert_array_equal(twin.weights()[name], weights)
+    layer.backward(np.ones_like(layer.forward(np.ones((5, 3)))))  # its own memory is as it was
+
+
+@pytest.mark.parametrize("make", EVERY)
+@pytest.mark.parametrize(
+    ("x", "error", "message"),
+    [
+        (np.ones((5, 3), int), TypeError, "dtype int64; it must be float32 or float64"),
+        (np.ones((5, 3), np.float16), TypeError, "dtype float16; it must be float32 or float64"),
+        (np.ones((5, 3), complex), TypeError, "dtype complex128"),
+        (np.ones((5, 3), object), TypeError, "dtype object"),
+        ([[1.0, 2.0, 3.0]], TypeError, "the input is a list; it must be an array"),
+        (np.ones((0, 3)), ValueError, r"\(0, 3\): an empty batch; it needs at least one example"),
+    ],
+)
+def test_inputs_that_are_no_batch_of_floats_are_refused(make, x, error, message):
+    with pytest.raises(error, match=message):
+        make().forward(x)
+
+
+@pytest.mark.parametrize("make", EVERY)
+def test_gradients_that_are_no_floats_are_refused(make):
+    layer = make()
+    layer.forward(np.ones((5, 3)), training=False)
+    with pytest.raises(TypeError, match="backward: dout has dtype int64"):
+        layer.backward(np.ones((5, 4) if isinstance(layer, Linear) else (5, 3), int))
+
+
+def test_init_draws_the_weights_and_is_held_to_their_shape():
+    rng = np.random.default_rng(0)
+    layer = Linear(3, 2, rng=rng, init=lambda n_in, n_out, rng: np.full((n_in, n_out), 0.1))
+    np.testing.assert_array_equal(layer.W, np.full((3, 2), 0.1, np.float32))
+    assert layer.W.dtype == np.float32
+    with pytest.raises(ValueError, match=r"weights of shape \(2, 3\) from init; it needs \(3, 2\)"):
+        Linear(3, 2, rng=rng, init=lambda n_in, n_out, rng: np.zeros((n_out, n_in)))
+
+
+def test_an_init_that_gives_away_its_array_does_not_share_it():
+    given = np.ones((3, 2), np.float32)
+    layer = Linear(3, 2, rng=np.random.default_rng(0), init=lambda *_: given)
+    layer.W[:] = 0
+    np.testing.assert_array_equal(given, 1)
+
+
+@pytest.mark.parametrize("rng", [0, None, np.random.RandomState(0)])
+def test_a_seed_is_not_a_generator(rng):
+    with pytest.raises(TypeError, match=r"Linear got rng=.*as in rng=np.random.default_rng\(0\)"):
+        Linear(3, 2, rng=rng)
+
+
 def test_a_bare_layer_has_no_weights_and_no_passes():
     layer = Layer()
-    assert layer.weights() == {}
+    assert layer.weights() == layer.buffers() == layer.generators() == {}
     layer.bind({}, {})
     layer.backward_weights(np.zeros(1))
     for call in (layer.forward, layer.backward):

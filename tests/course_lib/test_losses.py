@@ -19,6 +19,68 @@ def classified(draw, largest=30):
     return logits, labels
 
 
+@given(classified(largest=5), st.floats(0, 1))
+def test_smoothed_cross_entropy_is_that_of_the_smoothed_target(case, smoothing):
+    logits, labels = case
+    classes = logits.shape[1]
+    target = (1 - smoothing) * np.eye(classes)[labels] + smoothing / classes
+    loss, dlogits = softmax_cross_entropy(logits, labels, label_smoothing=smoothing)
+    assert loss == pytest.approx(-np.sum(target * np.log(softmax(logits))) / len(labels), rel=1e-10, abs=1e-12)
+    np.testing.assert_allclose(dlogits, (softmax(logits) - target) / len(labels), rtol=1e-9, atol=1e-12)
+
+
+@given(seed=st.integers(0, 999), smoothing=st.sampled_from([0.1, 0.5, 1.0]))
+def test_smoothed_gradient_is_right_at_every_index(seed, smoothing):
+    rng = np.random.default_rng(seed)
+    logits, labels = 2 * rng.normal(size=(4, 3)), rng.integers(3, size=4)
+    given_gradient = softmax_cross_entropy(logits, labels, smoothing)[1]
+    found = gradient_check(lambda z: softmax_cross_entropy(z, labels, smoothing)[0], logits.copy(), given_gradient)
+    assert found.error < 1e-6, found
+    assert found.checked == 12
+
+
+@given(classified())
+def test_no_smoothing_is_the_plain_loss(case):
+    plain, smoothed = softmax_cross_entropy(*case), softmax_cross_entropy(*case, label_smoothing=0.0)
+    assert smoothed[0] == plain[0]
+    np.testing.assert_array_equal(smoothed[1], plain[1])
+
+
+@pytest.mark.parametrize("smoothing", [-0.1, 1.1, np.nan])
+def test_smoothing_outside_its_range_is_refused(smoothing):
+    with pytest.raises(ValueError, match=r"label_smoothing=.*at least 0 and at most 1"):
+        softmax_cross_entropy(np.zeros((2, 3)), np.array([0, 1]), label_smoothing=smoothing)
+
+
+def test_a_score_of_minus_infinity_is_a_class_ruled_out():
+    loss, dlogits = softmax_cross_entropy(np.array([[0.0, -np.inf, 0.0]]), np.array([0]))
+    assert loss == pytest.approx(np.log(2))
+    np.testing.assert_allclose(dlogits, [[-0.5, 0, 0.5]])
+
+
+@pytest.mark.parametrize("dtype", [int, np.float16, complex, object])
+def test_losses_refuse_what_is_no_float32_or_float64(dtype):
+    with pytest.raises(TypeError, match=f"logits has dtype {np.dtype(dtype)}; it must be float32 or float64"):
+        softmax_cross_entropy(np.zeros((2, 3), dtype), np.array([0, 1]))
+    with pytest.raises(TypeError, match=f"prediction has dtype {np.dtype(dtype)}; it must be float32 or float64"):
+        squared_error(np.zeros((2, 3), dtype), np.zeros((2, 3)))
+
+
+@pytest.mark.parametrize("dtype", [complex, object, "U3"])
+def test_squared_error_refuses_targets_that_are_no_real_numbers(dtype):
+    with pytest.raises(TypeError, match="it must hold real numbers"):
+        squared_error(np.zeros((2, 3)), np.zeros((2, 3), dtype))
+
+
+@given(classified())
+def test_float32_losses_are_near_those_of_float64(case):
+    logits, labels = case
+    loss, dlogits = softmax_cross_entropy(logits.astype(np.float32), labels)
+    expected, gradient = softmax_cross_entropy(logits, labels)
+    assert loss == pytest.approx(expected, rel=1e-4, abs=1e-5)
+    np.testing.assert_allclose(dlogits, gradient, rtol=1e-4, atol=1e-6)
+
+
 def test_even_scores_are_as_surprising_as_the_number_of_classes():
     loss, dlogits = softmax_cross_entropy(np.zeros((2, 4)), np.array([0, 3]))
     assert loss == pytest.approx(np.log(4), rel=1e-15)
