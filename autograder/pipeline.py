@@ -19,13 +19,16 @@ from course_lib.exercises.grading import ExerciseResult
 
 OUTCOMES = {
     "graded": "every cell ended by itself; the points say the rest",
-    "timeout": "a cell did not end within its time; the other exercises were graded",
-    "crashed": "a cell ended the interpreter; the other exercises were graded",
+    "timeout": "a cell did not end within its time, or the notebook's time was over; the other exercises were graded",
+    "crashed": "a cell ended the interpreter (a timeout may have come with it); the other exercises were graded",
     "malformed": "the file could not be read as a notebook; no points",
-    "missing": "there is no notebook; no points",
+    "missing": "there is no notebook of the lesson's name; no points",
     "failed": "the grader itself failed; nothing was recorded, grade this one again",
 }
-"""Every outcome that a submission can end in, and what it means."""
+"""Every outcome that a submission can end in, and what it means. docs/grading.md says the same, by test.
+
+An outcome other than "graded" comes with a note for the grader; every exercise has a sentence for the student.
+"""
 
 UNSAFE = "UNSAFE: what was handed in runs without walls, as you, on your files and your network."
 """What a grader reads where the sandbox was turned off."""
@@ -123,9 +126,10 @@ def grade_assembled(
 
 
 def _graded(notebook: NotebookNode, lesson: LessonSource, verdict: Verdict, notes: tuple[str, ...]) -> GradedSubmission:
-    return GradedSubmission(
-        lesson.name, verdict.outcome, verdict.exercises, notebook, (*notes, *verdict.notes), lesson.max_score
-    )
+    notes = (*notes, *verdict.notes)
+    if not notes and verdict.outcome != "graded":
+        notes = (f"{verdict.outcome}: {OUTCOMES[verdict.outcome]}.",)
+    return GradedSubmission(lesson.name, verdict.outcome, verdict.exercises, notebook, notes, lesson.max_score)
 
 
 def _holds_work(notebook: NotebookNode, lesson: LessonSource, index: int) -> bool:
