@@ -47,8 +47,10 @@ def find_chromium() -> str | None:
 
 
 @contextmanager
-def serve(folder: Path, home: Path) -> Iterator[str]:
+def serve(folder: Path, home: Path, *more: str) -> Iterator[str]:
     """Run JupyterLab on `folder` with settings of its own in `home`; gives its address, with a token.
+
+    `more` are further arguments; with any, it starts in `folder`, as nbgrader's extensions want.
 
     Raises:
         RuntimeError: with the server's log when it does not start.
@@ -73,10 +75,13 @@ def serve(folder: Path, home: Path) -> Iterator[str]:
         f"--ServerApp.ip={HOST}", f"--ServerApp.port={port}", "--ServerApp.port_retries=0",
         f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}",
         "--LabApp.extension_manager=readonly", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        *more,
     ]  # fmt: skip
     log = home / "server.log"
     with log.open("w") as output:
-        server = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment, cwd=home)
+        server = subprocess.Popen(
+            command, stdout=output, stderr=subprocess.STDOUT, env=environment, cwd=folder if more else home
+        )
         try:
             _wait_until_it_answers(f"http://{HOST}:{port}/api/status?token={token}", server, log)
             yield f"http://{HOST}:{port}/lab/tree/{{path}}?token={token}&reset"
