@@ -113,7 +113,8 @@ def _files(seen: View, place: Place) -> Iterator[str]:
         yield from ("--ro-bind", str(path), str(path))
     for path in seen.hidden:
         yield from ("--remount-ro", str(path))
-    yield from ("--proc", "/proc", "--dev", "/dev")
+    # Without a user namespace, what runs as root owns the kernel's settings below /proc, with no capability needed.
+    yield from ("--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev")
     made.add(Path("/dev"))
     for path in (place.guest, place.shelf):
         yield from inside(path)

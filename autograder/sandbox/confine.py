@@ -126,15 +126,18 @@ def landlock_abi() -> int:
     return max(0, int(_libc().syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(_VERSION))))
 
 
-def restrict_files(readable: Iterable[str], listable: Iterable[str], writable: Iterable[str]) -> None:
+def restrict_files(
+    readable: Iterable[str], listable: Iterable[str], writable: Iterable[str], most: int = 1_000
+) -> None:
     """Forget every file but those named, and all that is below them; close TCP, signals and abstract sockets.
 
     Args:
         readable: files and folders to read and run.
         listable: folders whose names may be listed, at every depth, but not read.
         writable: folders to do everything in but making devices; devices to read and write.
+        most: the version of Landlock to use where the kernel has a later one; what an older one lacks is left open.
     """
-    abi = landlock_abi()
+    abi = min(landlock_abi(), most)
     if abi < 1:
         raise OSError("the kernel has no Landlock")
     handled = (1 << 13) - 1  # a right that the kernel does not know must not be named

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Mapping, Sequence
+import stat
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -94,6 +95,13 @@ def spare_user() -> int | None:
         pass
     lowest = 1_900_000_000 if highest == 2**31 else highest - 1_000
     return lowest + secrets.randbelow(highest - lowest) if lowest > 1_000 else None
+
+
+def closed_to_others(paths: Iterable[Path]) -> Path | None:
+    """The first folder on the way to one of `paths` that another user may not pass; None where all are open."""
+    ways = {parent for path in paths for parent in (path, *path.parents)}
+    closed = (way for way in sorted(ways) if way.is_dir() and not way.stat().st_mode & stat.S_IXOTH)
+    return next(closed, None)
 
 
 def resource_limits(limits: Limits, *, alone: bool) -> dict[str, int]:

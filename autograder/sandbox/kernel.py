@@ -84,10 +84,7 @@ class KernelSandbox:
 
 
 def _furnish(place: Place, request: Request) -> None:
-    for name in ("home", "work", "tmp", "shm"):
-        (place.room / name).mkdir(parents=True)
     guest.build(place.guest, request.withheld)
-    _copy_fonts(place.room / "home" / "matplotlib")
     if os.name == "posix":
         from autograder.sandbox.view import view
 
@@ -99,8 +96,21 @@ def _furnish(place: Place, request: Request) -> None:
 def _hand_over(place: Place, launch: Launch) -> None:
     settings = {"supervised": False, "user": place.user, **launch.settings}
     (place.guest / "confinement.json").write_text(json.dumps(settings), encoding="utf-8")
+    _give_to(place, place.folder)
+
+
+def _clear_room(place: Place) -> None:
+    """A new room to write to: what a dead guest filled must not stop the next."""
+    _remove(place.room)
+    for name in ("home", "work", "tmp", "shm"):
+        (place.room / name).mkdir(parents=True)
+    _copy_fonts(place.room / "home" / "matplotlib")
+    _give_to(place, place.room)
+
+
+def _give_to(place: Place, folder: Path) -> None:
     if place.user is not None:
-        for path in (place.folder, *place.folder.rglob("*")):
+        for path in (folder, *folder.rglob("*")):
             os.chown(path, place.user, place.user, follow_symlinks=False)
 
 
@@ -190,6 +200,7 @@ def _answer_state(cells: Sequence[PlannedCell], check: PlannedCell, done: Mappin
 @contextlib.contextmanager
 def _guest(place: Place, launch: Launch, request: Request, answers: bytearray) -> Iterator[_Guest]:
     """A running guest; ended, with all that it started, on leaving."""
+    _clear_room(place)
     for file in launch.files:
         os.lseek(file, 0, os.SEEK_SET)
     try:

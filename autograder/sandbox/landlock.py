@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.sandbox import Limits, confine, seccomp
-from autograder.sandbox.isolation import Launch, Place, resource_limits, spare_user
+from autograder.sandbox.isolation import Launch, Place, closed_to_others, resource_limits, spare_user
 from autograder.sandbox.view import view
 
 NAME = "landlock"
@@ -28,16 +28,25 @@ class Landlock:
 
     name = NAME
 
-    def __init__(self, *, own_user: bool = True) -> None:
-        """`own_user`: as root, give each run a user of its own; it must be able to read Python and the packages."""
+    def __init__(self, *, own_user: bool = True, abi: int | None = None) -> None:
+        """Choose what to use of what is there.
+
+        Args:
+            own_user: as root, give each run a user of its own; it must be able to read Python and the packages.
+            abi: use no later version of Landlock, as on an older kernel.
+        """
         self._own_user = own_user
+        self._abi = confine.landlock_abi() if abi is None else min(abi, confine.landlock_abi())
 
     def missing(self) -> str:
         """What this machine lacks for it, "" for nothing."""
         if sys.platform != "linux":
             return "Landlock is a part of Linux"
-        if confine.landlock_abi() < 1:
+        if self._abi < 1:
             return "the kernel has no Landlock (Linux 5.13 or later, with lsm=landlock among its boot settings)"
+        closed = closed_to_others((view().python, *view().listed)) if self._own_user and os.geteuid() == 0 else None
+        if closed is not None:
+            return f"another user cannot reach Python, which lies in {closed}, and a run is to have a user of its own"
         return seccomp.why_not()
 
     def own_user(self) -> int | None:
@@ -46,12 +55,12 @@ class Landlock:
 
     def launch(self, place: Place, limits: Limits) -> Launch:
         """How to start the guest in `place`."""
-        settings = {"supervised": True, **confinement(place, limits)}
+        settings = {"supervised": True, **confinement(place, limits, self._abi)}
         return Launch([str(view().python), "-s", str(place.guest / "guest_kernel.py")], settings, {})
 
     def enforces(self) -> Sequence[str]:
         """What it enforces, a sentence each."""
-        abi = confine.landlock_abi()
+        abi = self._abi
         own = os.geteuid() == 0 and self._own_user
         return (
             f"files: Landlock (ABI {abi}): Python, libraries and learners' packages to read, one folder to write to",
@@ -81,6 +90,7 @@ def confinement(place: Place, limits: Limits, abi: int | None = None) -> dict[st
             "readable": [str(path) for path in readable],
             "listable": [str(path) for path in seen.listed],
             "writable": [str(place.room), *_DEVICES],
+            "most": abi,
         },
         "seccomp": seccomp.program(gaps).hex(),
     }

@@ -8,45 +8,13 @@ import sys
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 
-from autograder import judge as judging
-from autograder.assemble import PlannedCell
-from autograder.sandbox import Limits, Request, Run
-from autograder.sandbox.kernel import KernelSandbox
-from tests.grading.helpers import LESSON, RIGHT, SEED
+from autograder.sandbox import Limits, Run
+from tests.grading.helpers import RIGHT
+from tests.grading.sandboxes import run, states, text
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals, processes and limits as on POSIX")
-CASES = judging.encode(judging.draw(LESSON, SEED))
-SETUP = PlannedCell(0, "setup", "import numpy as np")
-
-
-def run(*sources: str, check: bool = True, **limits: float) -> Run:
-    """Run code cells, then the check of `scale`."""
-    cells = [SETUP, *(PlannedCell(index, "learner", source) for index, source in enumerate(sources, start=1))]
-    if check:
-        cells.append(PlannedCell(len(cells), "check", exercise="scale"))
-    request = Request(cells, CASES, LESSON.withheld, Limits(**{"cell": 3.0, "total": 300.0, **limits}))  # type: ignore[arg-type]
-    done = KernelSandbox().run(request)
-    left = [p.pid for p in psutil.process_iter() if _environment(p).get("COURSE_RUN") == request.run]
-    assert left == []
-    return done
-
-
-def _environment(process: psutil.Process) -> dict[str, str]:
-    try:
-        return dict(process.environ())
-    except (psutil.Error, OSError):
-        return {}
-
-
-def states(done: Run) -> list[str]:
-    return [done.cells[index].state for index in sorted(done.cells)]
-
-
-def text(done: Run, index: int) -> str:
-    return "".join(output.get("text", "") for output in done.cells[index].outputs)
 
 
 def test_a_deaf_loop_is_killed_and_the_rest_goes_on() -> None:
