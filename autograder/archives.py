@@ -27,7 +27,7 @@ from typing import IO, Any
 
 from autograder.files import read_plain, write_atomically
 from autograder.gradebook import Course
-from autograder.intake import MAX_BYTES, shown_name
+from autograder.intake import MAX_BYTES, shown_name, unfit
 
 MAX_ARCHIVE = 4_000_000_000
 MAX_FILES = 20_000
@@ -37,7 +37,6 @@ MAX_RATIO = 200
 """How many times larger than packed a file may be; text of a megabyte may be packed better."""
 MAX_LEVELS = 12
 MAX_PATH = 400
-MAX_ID = 100
 _FREE_RATIO = 1_000_000
 _MAX_DIRECTORY = 20_000_000
 _MAX_READ = 4_000_000
@@ -49,7 +48,6 @@ _AGAIN = re.compile(r"(?:-(\d{1,4})| ?\((\d{1,4})\))?")
 _JUNK = {"__MACOSX", ".DS_Store", "Thumbs.db", ".ipynb_checkpoints", "desktop.ini"}
 _APART = "put each one's notebook into a folder named by the id, and collect the folder around them"
 _PACKED = (".zip", ".gz", ".tgz", ".tar", ".bz2", ".xz", ".7z", ".rar")
-_RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10))}
 
 
 class ArchiveError(ValueError):
@@ -182,23 +180,6 @@ def collect(
         for student, found in taken:
             room = _take(course, lesson, student, found, force, dry, room, result)
     return result
-
-
-def unfit(student: str) -> str:
-    """Why a name cannot be a student's folder on every system, "" where it can."""
-    if not student:
-        return "which is empty"
-    if len(student) > MAX_ID:
-        return f"which is longer than {MAX_ID} characters"
-    if not student.isprintable():
-        return "which holds characters that cannot be seen"
-    if set(student) & set('<>:"/\\|?*&'):
-        return 'which holds one of < > : " / \\ | ? * &'
-    if student[0] in "-. " or student[-1] in ". ":
-        return "which begins or ends with a dot, a space or a dash"
-    if student.split(".")[0].lower() in _RESERVED:
-        return "which Windows keeps for itself"
-    return ""
 
 
 def _plain(key: str) -> str:

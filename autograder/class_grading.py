@@ -14,7 +14,7 @@ from autograder import gradebook
 from autograder.assemble import KEY
 from autograder.files import write_atomically
 from autograder.gradebook import Course
-from autograder.intake import Submission, from_path
+from autograder.intake import Submission, from_path, unfit
 from autograder.lesson import LessonSource
 from autograder.pipeline import grade_intake, seed_id
 from autograder.sandbox import Limits, Sandbox
@@ -33,6 +33,7 @@ class ClassGrading:
         course: where the submissions and the gradebook are.
         lesson: what is graded.
         max_score: what its core exercises are worth.
+        refused: folders of `students` whose name no student can have, and why.
     """
 
     def __init__(self, course: Course, lesson: str, sandbox: Sandbox, limits: Limits) -> None:
@@ -44,6 +45,7 @@ class ClassGrading:
         self.course = course
         self.lesson = LessonSource.from_course(course.root, lesson, course.config, course.directory.source_directory)
         self.max_score = self.lesson.max_score
+        self.refused: dict[str, str] = {}
         self._sandbox = sandbox
         self._limits = limits
         gradebook.ensure_assignment(course, self.lesson)
@@ -65,13 +67,14 @@ class ClassGrading:
             UnknownStudentError: for one who is unknown; a misspelt name would get a grade.
         """
         every = self.course.students("submitted", self.lesson.name)
+        self.refused = {student: why for student in (asked or every) if (why := unfit(student))}
         for student in asked:
             if student not in every and not self._is_known(student):
                 known = ", ".join(every) or "nobody yet"
                 raise UnknownStudentError(
                     f"There is no student {student!r}; {self.lesson.name} was handed in by {known}."
                 )
-        return sorted(set(asked)) if asked else every
+        return [student for student in (sorted(set(asked)) if asked else every) if student not in self.refused]
 
     def already_graded(self, student: str) -> Entry | None:
         """The entry of what is handed in, where it was graded before with the seed of now; None otherwise."""

@@ -38,8 +38,8 @@ _COLLECT_CODES = (
 )
 _EXIT_CODES = (
     "Exit codes: 0, every submission got its outcome (graded, timeout, crashed, malformed or missing); 1, the grader "
-    "failed on at least one, which is not recorded; 2, nothing was graded because of a wrong argument or setting; "
-    "130, stopped with Ctrl-C."
+    "failed on at least one, or a folder's name can be no student's, which is not recorded; 2, nothing was graded "
+    "because of a wrong argument or setting; 130, stopped with Ctrl-C."
 )
 
 
@@ -127,6 +127,7 @@ def grade(
     """
     from autograder.class_grading import ClassGrading, UnknownStudentError, write_json
     from autograder.gradebook import Course, GradebookError
+    from autograder.intake import shown_name
     from autograder.lesson import UnknownLessonError
     from autograder.pipeline import UNSAFE
     from autograder.sandbox import Limits, SandboxError
@@ -144,6 +145,9 @@ def grade(
         walls = choose(sandbox, unsafe=unsafe)
         run = ClassGrading(Course(course), lesson, walls, Limits(cell=timeout))
         students = run.students(student or ())
+        for name, why in run.refused.items():
+            said = f"submitted/{shown_name(name)} is not graded: its name is one {why}. Rename the folder."
+            errors.print(f"[bold red]{escape(said)}[/]", soft_wrap=True)
         if not students:
             errors.print(
                 f"Nobody has handed in {escape(lesson)}: there is no submitted/STUDENT/{escape(lesson)}/ here."
@@ -169,7 +173,7 @@ def grade(
         command = f"python -m autograder grade {lesson} --ungraded"
         console.print(f"Stopped. What is done is recorded; go on with: [bold]{escape(command)}[/]", soft_wrap=True)
         raise typer.Exit(130)
-    if any(entry["outcome"] == "failed" for entry in entries):
+    if run.refused or any(entry["outcome"] == "failed" for entry in entries):
         raise typer.Exit(1)
 
 

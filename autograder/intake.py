@@ -31,8 +31,10 @@ MAX_DIGITS = 1_000
 MAX_CELLS = 2_000
 MAX_SOURCE = 500_000
 MAX_NAME = 200
+MAX_ID = 100
 _MAX_LOOKED_AT = 1_000
 
+_RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10))}
 _REOPEN = "open it in JupyterLab, save it and hand it in again"
 _CLEAR = "clear all outputs, save it and hand it in again"
 # Strings are passed over whole, also one that never ends: the scan takes time in proportion to the file, not to its
@@ -111,6 +113,27 @@ def from_bytes(data: bytes | None) -> Submission:
 def shown_name(name: str) -> str:
     """A file's name as it can be printed anywhere: control characters and marks that turn text round are escaped."""
     return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in name)[:MAX_NAME]
+
+
+def unfit(student: str) -> str:
+    """Why a name is refused as a student's: it is a folder's on every system, and text in pages that are not ours.
+
+    Returns:
+        Words to stand behind the name; "" where nothing is wrong.
+    """
+    if not student:
+        return "which is empty"
+    if len(student) > MAX_ID:
+        return f"which is longer than {MAX_ID} characters"
+    if not student.isprintable():
+        return "which holds characters that cannot be seen"
+    if set(student) & set('<>:"/\\|?*&[]'):
+        return 'which holds one of < > : " / \\ | ? * & [ ]'
+    if student[0] in "-. " or student[-1] in ". ":
+        return "which begins or ends with a dot, a space or a dash"
+    if student.split(".")[0].lower() in _RESERVED:
+        return "which Windows keeps for itself"
+    return ""
 
 
 def _absent(path: Path) -> Submission:

@@ -27,7 +27,7 @@ from autograder import gradebook
 from autograder.assemble import KEY, assemble
 from autograder.feedback import for_student
 from autograder.gradebook import Course, GradebookError
-from autograder.intake import from_bytes, from_path
+from autograder.intake import from_bytes, from_path, shown_name, unfit
 from autograder.lesson import LessonSource
 from autograder.pipeline import UNSAFE, grade_assembled
 from autograder.sandbox import Limits, Sandbox, SandboxError
@@ -79,7 +79,10 @@ def _guard(converter: Autograde) -> None:
                 converter.log.warning(UNSAFE)
             with gradebook.only_grader(_course(converter), directory.assignment_id):
                 directory.ignore = ["*"]
+                refused = _without_odd_names(converter)
                 convert()
+                if refused:
+                    raise NbGraderException(refused)
         except (GradebookError, SandboxError) as error:
             converter.log.error("%s", error)
             raise NbGraderException(str(error)) from error
@@ -87,6 +90,19 @@ def _guard(converter: Autograde) -> None:
             directory.ignore = ignored
 
     converter.convert_notebooks = guarded
+
+
+def _without_odd_names(converter: Autograde) -> str:
+    """Leave out the folders whose name no student can have; returns what to say of them."""
+    odd = {folder: why for folder in converter.assignments if (why := unfit(Path(folder).parent.name))}
+    converter.assignments = {folder: found for folder, found in converter.assignments.items() if folder not in odd}
+    said = [
+        f"{shown_name(folder)} is not graded: its student's name is one {why}. Rename the folder."
+        for folder, why in odd.items()
+    ]
+    for line in said:
+        converter.log.error("%s", line)
+    return " ".join(said)
 
 
 class Assemble(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has no types

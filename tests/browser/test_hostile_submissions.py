@@ -48,6 +48,7 @@ HTML = (
 ALL = "".join(HTML)
 PIXEL = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(20)).decode()
 ACTIVE = "iframe, object, embed, form, #notebook-container svg, #notebook-container style"
+NAMED = "<img src=x onerror=window.hit=1>"
 CANARY = "CANARY"
 ANSI_LINK = f"\x1b]8;;javascript:{RUN}\x07x\x1b]8;;\x07"
 
@@ -128,12 +129,19 @@ def course(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[Cou
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(exercises, "LESSONS", {**exercises.LESSONS, NAME: MODULE})
-        for student, notebook in (("eve", submission(RIGHT, edit=spoil)), ("ada", submission(RIGHT))):
+        for student, notebook in (
+            ("eve", submission(RIGHT, edit=spoil)),
+            ("ada", submission(RIGHT)),
+            (NAMED, submission()),
+        ):
             handed_in = place.folder("submitted", student, NAME)
             handed_in.mkdir(parents=True)
             (handed_in / f"{NAME}.ipynb").write_bytes(as_bytes(notebook))
             (handed_in / "page.html").write_text(ALL)
-            ClassGrading(place, NAME, HostileSandbox(), LIMITS).grade(student)
+        run = ClassGrading(place, NAME, HostileSandbox(), LIMITS)
+        for student in run.students():
+            run.grade(student)
+        assert list(run.refused) == [NAMED]
         done = place.api().generate_feedback(NAME)
         assert done["success"], done
         yield place

@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from autograder import archives
-from autograder.archives import ArchiveError, Collected, Roster, collect, unfit
+from autograder.archives import ArchiveError, Collected, Roster, collect
 from autograder.cli import app
 from autograder.gradebook import Course
+from autograder.intake import unfit
 from tests.grading.fixture_lesson import NAME
 from tests.grading.helpers import RIGHT, as_bytes, submission
 
@@ -263,7 +264,7 @@ def test_nothing_leaves_its_place_and_every_refusal_has_a_reason(course: Course,
         "it is packed as no LMS does it",
         "the student would be called 'con', which Windows keeps for itself",
         "the student would be called '-rf', which begins or ends with a dot, a space or a dash",
-        "the student would be called '<img src=x>', which holds one of < > : \" / \\ | ? * &",
+        "the student would be called '<img src=x>', which holds one of < > : \" / \\ | ? * & [ ]",
     }
 
 

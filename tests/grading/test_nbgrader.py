@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 import sys
@@ -88,6 +89,21 @@ def test_autograde_and_feedback_give_the_line_s_grades(course: Course, hand_in: 
     assert "This adds the factor." in pages["bob"]
     assert "could not be read as a notebook" in pages["cy"]
     assert "solution" not in re.sub(r"<style.*?</style>", "", pages["bob"], flags=re.DOTALL).lower()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links and pipes as on POSIX")
+def test_of_a_submission_s_folder_only_the_notebook_reaches_autograded(course: Course, hand_in: HandIn) -> None:
+    path = hand_in("ada", submission(RIGHT))
+    (path.parent / "timestamp.txt").write_text("2026-01-02 00:00:00 UTC")
+    (path.parent / "page.html").write_text("<script>alert(1)</script>")
+    (path.parent / "gradebook.txt").symlink_to(course.root / "gradebook.db")
+    (path.parent / "inner").mkdir()
+    os.mkfifo(path.parent / "inner" / "pipe")
+    nbgrader(course.api().generate_assignment(NAME))
+    autograde(course, "ada")
+    folder = course.folder("autograded", "ada", NAME)
+    assert sorted(each.name for each in folder.rglob("*")) == [f"{NAME}.ipynb", "timestamp.txt"]
+    assert score(course, "ada") == 8
 
 
 def test_manual_grades_and_comments_survive_regrading(course: Course, hand_in: HandIn) -> None:
