@@ -9,6 +9,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -221,11 +222,18 @@ def record(
 def _when(timestamp: str | None) -> tuple[dict[str, str], list[str]]:
     if not timestamp:
         return {}, []
-    try:
-        parse_utc(timestamp)
-    except (ValueError, OverflowError):
+    if parsed(timestamp) is None:
         return {}, [f"timestamp.txt says {timestamp[:40]!r}, which is no time: it was graded as handed in in time."]
     return {"timestamp": timestamp}, []
+
+
+def parsed(timestamp: str) -> datetime | None:
+    """The time that a timestamp.txt says, None where that is none."""
+    try:
+        when: datetime = parse_utc(timestamp)
+    except (ValueError, OverflowError):
+        return None
+    return when
 
 
 @contextmanager

@@ -12,6 +12,7 @@ nbgrader_config.py names them:
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +65,9 @@ class LineExporter(NotebookExporter):
 def _guard(converter: Autograde) -> None:
     """Make a run of `nbgrader autograde` as careful as ours; nbgrader has no hook around a whole run.
 
-    One grader at a time; no run at all where no sandbox works; and of a submission only the notebook: nbgrader would
-    copy whatever else was handed in to autograded/, where formgrader serves it from the teacher's own origin.
+    One grader at a time; no run at all where no sandbox works; and of a submission only the notebook and its time:
+    nbgrader would copy whatever else was handed in to autograded/, where formgrader serves it from the teacher's own
+    origin, and would wait for a timestamp.txt that is a pipe.
     """
     convert = converter.convert_notebooks
 
@@ -79,6 +81,7 @@ def _guard(converter: Autograde) -> None:
                 converter.log.warning(UNSAFE)
             with gradebook.only_grader(_course(converter), directory.assignment_id):
                 directory.ignore = ["*"]
+                directory.get_existing_timestamp = _timestamp
                 refused = _without_odd_names(converter)
                 convert()
                 if refused:
@@ -88,8 +91,14 @@ def _guard(converter: Autograde) -> None:
             raise NbGraderException(str(error)) from error
         finally:
             directory.ignore = ignored
+            vars(directory).pop("get_existing_timestamp", None)
 
     converter.convert_notebooks = guarded
+
+
+def _timestamp(folder: str) -> datetime | None:
+    """nbgrader's own method fails for a text that is no time."""
+    return gradebook.parsed(gradebook.read_timestamp(Path(folder)) or "")
 
 
 def _without_odd_names(converter: Autograde) -> str:

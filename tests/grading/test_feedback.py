@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 from typing import Any
 
 import nbformat
+import numpy as np
 import pytest
 
-from autograder.feedback import sanitized, sanitized_markdown
-from tests.grading.helpers import RIGHT, cell, grade, submission
+from autograder.feedback import for_student, sanitized, sanitized_markdown
+from autograder.lesson import is_check
+from autograder.pipeline import grade_submission
+from autograder.sandbox import CellRun, Request, Run
+from course_lib.exercises.answers import encode
+from tests.grading.helpers import LESSON, LIMITS, RIGHT, SEED, as_bytes, cell, grade, submission
 
 PIXEL = base64.b64encode(b"\x89PNG\r\n\x1a\n").decode()
 
@@ -147,3 +153,72 @@ def test_the_graded_notebook_keeps_harmless_output_and_nothing_else() -> None:
     assert text.count("<script>") == 1  # in the answer's own code, which pages show as code
     assert "<b>bold</b>" in text
     assert cell(graded.notebook, "written").source == "&lt;script>alert(1)&lt;/script> because"
+
+
+# What a student reads: nothing that submitted code wrote, since that may be the inputs that it was called with.
+
+
+class Says:
+    """A sandbox in which the code of `scale` answers as told."""
+
+    def __init__(self, stopped: str = "", **answer: Any) -> None:
+        self.stopped = stopped
+        self.answer = {"outcome": "error", "value": None, "error": "", "modified": [], **answer}
+
+    def run(self, request: Request) -> Run:
+        lines = [
+            json.dumps({"run": request.run, "exercise": "scale", "group": group, "case": index, "answer": self.answer})
+            for group, cases in request.cases["scale"].items()
+            for index in range(0 if self.stopped else len(cases))
+        ]
+        return Run({each.index: CellRun("error" if self.stopped else "ok", (), self.stopped) for each in request.cells},
+                   "\n".join(lines).encode())  # fmt: skip
+
+
+def told(sandbox: Says) -> str:
+    graded = grade_submission(as_bytes(submission({"scale": "scale = 1"})), LESSON, SEED, sandbox, LIMITS)
+    return str(cell(graded.notebook, "check_scale").outputs[0].data["text/html"])
+
+
+@pytest.mark.parametrize(
+    ("sandbox", "sentence"),
+    [
+        (Says(outcome="error", error="ValueError: SECRET 0.25 (line 3 of the cell)"), "a ValueError (line 3 of"),
+        (Says(outcome="error", error="SECRET0.25: x"), "with an exception of its own. "),
+        (Says(outcome="error", error="ValueError: x. (line 3 of the cell) SECRET"), "a ValueError (line 3 of"),
+        (Says(outcome="error", error="KeyError (line 123456 of the cell)"), "with a KeyError. "),
+        (Says(outcome="missing", error="SECRET"), "There is no function scale."),
+        (Says(outcome="answered", value={"opaque": "SECRET"}), "it is an object of another kind."),
+        (Says(outcome="answered", value="SECRET"), "it is a text"),
+        (Says(outcome="answered", value={"dict": [["SECRET", 1]]}), "it is a dict of 1"),
+        (Says(outcome="answered", value=encode(np.full(3, 0.25))), "y[0] is wrong"),
+        (Says(outcome="answered", value=1, modified=["SECRET"]), "Its input was changed in place too"),
+        (Says(outcome="answered", value=1, modified=["x"]), "Its input x was changed in place too"),
+        (Says("ValueError: SECRET 0.25"), "The answer cell of scale stopped with a ValueError."),
+        (Says("ModuleNotFoundError: course_lib.optimizers is not there in grading: it holds SECRET"),
+         "course_lib.optimizers is not there in grading: it holds what this lesson asks."),
+        (Says("ImportError: course_lib.SECRET is not there in grading"), "stopped with an ImportError."),
+        (Says("EOFError: SECRET"), "In grading nobody is there to answer input()."),
+    ],
+)  # fmt: skip
+def test_a_student_reads_the_course_s_words_and_none_of_the_submission_s(sandbox: Says, sentence: str) -> None:
+    html = told(sandbox)
+    assert sentence in html
+    assert "SECRET" not in html
+    assert "0.25" not in html
+    assert "123456" not in html
+
+
+def test_the_grader_s_message_keeps_the_text() -> None:
+    data = as_bytes(submission({"scale": "scale = 1"}))
+    graded = grade_submission(data, LESSON, SEED, Says(outcome="error", error="ValueError: it is 0.25"), LIMITS)
+    assert "ValueError: it is 0.25" in graded.exercises[0].message
+    assert "ValueError: it is 0.25" in graded.entry()["exercises"][0]["message"]
+
+
+def test_a_student_s_page_has_the_verdicts_and_no_other_output() -> None:
+    notebook = grade(submission({**RIGHT, "scale": RIGHT["scale"] + "\nprint('shown')"})).notebook
+    assert cell(notebook, "scale").outputs
+    for each in for_student(notebook).cells:
+        if each.cell_type == "code":
+            assert [output.output_type for output in each.outputs] == (["execute_result"] if is_check(each) else [])

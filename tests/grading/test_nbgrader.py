@@ -6,6 +6,7 @@ import os
 import re
 import stat
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from autograder.sandbox.kernel import KernelSandbox
 from tests.grading.conftest import HandIn
 from tests.grading.fixture_lesson import NAME
 from tests.grading.helpers import LESSON, LIMITS, RIGHT, cell, submission
+from tests.grading.quick_sandbox import QuickSandbox
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # nbgrader's own queries
 MISTAKEN = {**RIGHT, "scale": "def scale(x, factor):\n    return x + factor"}
@@ -32,6 +34,15 @@ def nbgrader(done: dict[str, Any]) -> None:
 def autograde(course: Course, *students: str) -> None:
     for student in students:
         nbgrader(course.api().autograde(NAME, student))
+
+
+def by_command(course: Course, *students: str) -> None:
+    run = ClassGrading(course, NAME, QuickSandbox(), LIMITS)
+    for student in students:
+        run.grade(student)
+
+
+ROUTES = pytest.mark.parametrize("grade", [autograde, by_command], ids=["nbgrader autograde", "autograder grade"])
 
 
 def grades(course: Course, student: str) -> dict[str, tuple[float | None, float | None]]:
@@ -106,10 +117,30 @@ def test_of_a_submission_s_folder_only_the_notebook_reaches_autograded(course: C
     assert score(course, "ada") == 8
 
 
-def test_manual_grades_and_comments_survive_regrading(course: Course, hand_in: HandIn) -> None:
-    hand_in("ada", submission(RIGHT))
+@pytest.mark.skipif(sys.platform == "win32", reason="links and pipes as on POSIX")
+@pytest.mark.parametrize("kind", ["text", "pipe", "link"])
+def test_a_timestamp_that_is_none_stops_nobody(course: Course, hand_in: HandIn, kind: str) -> None:
+    path = hand_in("ada", submission(RIGHT)).parent / "timestamp.txt"
+    if kind == "text":
+        path.write_text("no time at all")
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/etc/passwd")
     nbgrader(course.api().generate_assignment(NAME))
     autograde(course, "ada")
+    assert score(course, "ada") == 8
+    by_command(course, "ada")
+    assert score(course, "ada") == 8
+
+
+@ROUTES
+def test_manual_grades_and_comments_survive_regrading(
+    course: Course, hand_in: HandIn, grade: Callable[..., None]
+) -> None:
+    hand_in("ada", submission(RIGHT))
+    nbgrader(course.api().generate_assignment(NAME))
+    grade(course, "ada")
     with Gradebook(course.db_url) as book:
         written = book.find_grade("written", NAME, NAME, "ada")
         written.manual_score = 1.5
@@ -118,7 +149,7 @@ def test_manual_grades_and_comments_survive_regrading(course: Course, hand_in: H
         book.find_comment("scale", NAME, NAME, "ada").manual_comment = "Nice."
         book.db.commit()
     hand_in("ada", submission(MISTAKEN))
-    autograde(course, "ada")
+    grade(course, "ada")
     with Gradebook(course.db_url) as book:
         assert book.find_grade("written", NAME, NAME, "ada").manual_score == 1.5
         checked = book.find_grade("check_scale", NAME, NAME, "ada")
@@ -159,7 +190,10 @@ def test_the_extra_credit_of_a_grader_survives_regrading_and_an_emptied_one_is_f
     assert extra_credit() == 0
 
 
-def test_late_penalties_count_the_bonus(course: Course, hand_in: HandIn) -> None:
+@ROUTES
+def test_late_penalties_count_the_bonus_each_time_anew(
+    course: Course, hand_in: HandIn, grade: Callable[..., None]
+) -> None:
     path = hand_in("ada", submission(RIGHT))
     (path.parent / "timestamp.txt").write_text("2026-01-02 00:00:00 UTC")
     with (course.root / "nbgrader_config.py").open("a") as file:
@@ -168,9 +202,22 @@ def test_late_penalties_count_the_bonus(course: Course, hand_in: HandIn) -> None
     nbgrader(late.api().generate_assignment(NAME))
     with Gradebook(late.db_url) as book:
         book.update_or_create_assignment(NAME, duedate="2026-01-01 00:00:00 UTC")
-    autograde(late, "ada")
+
+    def penalty() -> float | None:
+        grade(late, "ada")
+        with Gradebook(late.db_url) as book:
+            found: float | None = book.find_submission_notebook(NAME, NAME, "ada").late_submission_penalty
+            return found
+
+    assert penalty() == 4  # half of 6 and the bonus of 2
+    assert penalty() == 4
     with Gradebook(late.db_url) as book:
-        assert book.find_submission(NAME, "ada").late_submission_penalty == 4  # half of 6 and the bonus of 2
+        book.find_grade("check_scale", NAME, NAME, "ada").manual_score = 0
+        book.db.commit()
+    assert penalty() == 2  # of what is left: 2 and the bonus
+    with Gradebook(late.db_url) as book:
+        book.update_or_create_assignment(NAME, duedate="2026-03-01 00:00:00 UTC")
+    assert penalty() is None
 
 
 def test_the_assignment_is_created_without_touching_what_students_have(course: Course) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import nbformat
 import pytest
 from nbformat import NotebookNode
@@ -9,9 +12,11 @@ from nbformat import NotebookNode
 from autograder.assemble import KEY
 from autograder.pipeline import OUTCOMES, grade_submission
 from autograder.sandbox import Request, Run
+from autograder.sandbox.kernel import KernelSandbox
 from course_lib.exercises.grading import OUTCOMES as EXERCISE_OUTCOMES
 from tests.grading.helpers import FULL, LESSON, LIMITS, RIGHT, SEED, SHORT, as_bytes, cell, grade, points, submission
 
+LOOP = {"scale": "def scale(x, factor):\n    while True:\n        pass"}
 ZERO = {"scale": (0, "unanswered"), "centre": (0, "unanswered"), "shift": (0, "unanswered")}
 OTHERS = {name: RIGHT[name] for name in ("centre", "shift")}
 
@@ -248,3 +253,20 @@ def test_no_message_or_output_shows_the_folder_of_the_run() -> None:
     assert "sandbox" in graded.exercises[0].message
     assert "sandbox" in graded.exercises[1].message
     assert "sandbox" in written
+
+
+@pytest.mark.parametrize(("heading", "outcomes"), [("Submission", OUTCOMES), ("Exercise", EXERCISE_OUTCOMES)])
+def test_the_documented_outcomes_are_those_of_the_code(root: Path, heading: str, outcomes: dict[str, str]) -> None:
+    page = (root / "docs" / "grading.md").read_text(encoding="utf-8")
+    table = page.split(f"| {heading} | Meaning |\n|---|---|\n", 1)[1].split("\n\n", 1)[0]
+    rows = dict(re.fullmatch(r"\| `(\w+)` \| (.+) \|", line).groups() for line in table.split("\n"))  # type: ignore[union-attr]
+    assert rows == outcomes
+
+
+@pytest.mark.parametrize("data", [None, b"", as_bytes(submission({"scale": "exit()"})), as_bytes(submission(LOOP))])
+def test_every_outcome_but_graded_comes_with_a_sentence_for_each(data: bytes | None) -> None:
+    graded = grade_submission(data, LESSON, SEED, KernelSandbox(), SHORT)
+    assert graded.outcome in set(OUTCOMES) - {"graded"}
+    assert graded.notes
+    assert all(result.message.endswith(".") or result.message.endswith("?") for result in graded.exercises)
+    assert all(result.points == 0 for result in graded.exercises)
