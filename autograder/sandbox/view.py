@@ -77,7 +77,8 @@ def view() -> View:
     """
     python = Path(getattr(sys, "_base_executable", None) or sys.executable).resolve()
     base = Path(sys.base_prefix).resolve()
-    standard = {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib")}
+    of_the_base = {"base": str(base), "installed_base": str(base), "platbase": str(base)}  # not of an environment
+    standard = {Path(sysconfig.get_path(name, vars=of_the_base)).resolve() for name in ("stdlib", "platstdlib")}
     readable = [Path(path) for path in _SYSTEM if os.path.lexists(path)]
     wanted = [python, *standard, *map(Path, glob.glob(str(base / "lib" / "libpython*")))]  # noqa: PTH207
     if base not in (Path("/usr"), Path("/usr/local")):

@@ -72,7 +72,7 @@ def verdict(name: str, raw: bytes) -> judging.Verdict:
 def hold(name: str, raw: bytes) -> None:
     """The judge gives every exercise one stated outcome, a sentence, and no more points than it is worth."""
     result = verdict(name, raw)
-    assert result.outcome == "graded"
+    assert result.outcome in ("graded", "timeout")  # a case may say of itself that it was interrupted
     assert [each.exercise.name for each in result.exercises] == [each.name for each in lesson(name)[0].exercises]
     for each in result.exercises:
         assert each.outcome in OUTCOMES

@@ -8,10 +8,12 @@ import secrets
 import socket
 import stat
 import sys
+import sysconfig
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from autograder.sandbox.isolation import Isolation
@@ -20,6 +22,8 @@ from tests.grading.sandboxes import run, states, text
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the back ends that are tried here are Linux's")
 
+SEEN = (sys.base_prefix, sysconfig.get_path("stdlib"), str(Path(np.__path__[0]).parent), tempfile.gettempdir())
+"""The places that Python, the packages and a run's folder lie in; their names can be seen, whatever is in them not."""
 ENVIRONMENT = """
 PATH HOME USERPROFILE USER LOGNAME TMPDIR TEMP TMP IPYTHONDIR MPLCONFIGDIR MPLBACKEND PYTHONPATH PYTHONNOUSERSITE
 PYTHONDONTWRITEBYTECODE PYTHONHASHSEED PYTHONIOENCODING OPENBLAS_NUM_THREADS OMP_NUM_THREADS MKL_NUM_THREADS
@@ -115,7 +119,7 @@ def test_files_of_others_cannot_be_read(walls: Isolation, root: Path, open_folde
 
 def _on_the_way(path: Path) -> set[str]:
     """What may be seen in a folder because Python or its packages lie below it."""
-    ways = [Path(place) for place in (sys.prefix, sys.base_prefix, tempfile.gettempdir())]
+    ways = [Path(place) for place in SEEN]
     return {way.relative_to(path).parts[0] for way in ways if path in way.parents} | {""}
 
 
@@ -204,7 +208,7 @@ def test_other_processes_are_out_of_reach(walls: Isolation) -> None:
         "trace the supervisor": refused.format("ptrace(16, before, 0, 0)"),
         "read memory": refused.format(f"process_vm_readv({grader}, None, 0, None, 0, 0)"),
         "become root": "os.setuid(0) if os.getuid() else 1 / 0",
-        "become another": "os.setuid(12345)",
+        "become another": "os.setuid(54_321)",
         "leave the groups": "os.setgroups([0])",
     }
     assert attempts(walls, libc, ways) == []
@@ -280,7 +284,7 @@ def test_what_it_sees_is_on_a_list(walls: Isolation, monkeypatch: pytest.MonkeyP
     assert len(seen["descriptors"]) <= 16
     assert len(seen["processes"]) <= 3
     assert all("guest_kernel.py" in line for line in seen["processes"])
-    top = {path.split("/")[1] for path in map(str, (Path(tempfile.gettempdir()), sys.base_prefix, sys.prefix))}
+    top = {Path(path).parts[1] for path in SEEN}
     assert set(seen["root"]) <= {"bin", "sbin", "lib", "lib32", "lib64", "usr", "etc", "dev", "proc", *top}
     devices = "console core fd full null ptmx pts random shm stderr stdin stdout tty urandom zero"
     assert set(seen["dev"]) <= set(devices.split(" "))
