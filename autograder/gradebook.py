@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import secrets
+import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
@@ -179,6 +180,8 @@ def _create_gradebook(course: Course) -> None:
     path = course.root / str(url.database)
     if path.exists() and path.stat().st_size:
         return
+    for left in path.parent.glob(".gradebook-*"):  # by a grader that was killed here
+        shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".gradebook-") as folder:
         part = Path(folder) / path.name
         with quiet(), Gradebook(f"sqlite:///{part}", course.directory.course_id):

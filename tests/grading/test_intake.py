@@ -43,6 +43,17 @@ def test_a_byte_order_mark_is_no_reason_to_refuse() -> None:
     assert from_bytes(b"\xef\xbb\xbf" + notebook(code("1"))).outcome == "read"
 
 
+@pytest.mark.parametrize("minor", [0, 4, 99, None, "5", 10**400])
+def test_any_minor_version_of_format_4_is_read(minor: Any) -> None:
+    assert from_bytes(notebook(code("x = 1"), nbformat_minor=minor)).cells[0].source == "x = 1"
+
+
+def test_a_notebook_of_format_2_is_upgraded() -> None:
+    cells = [{"cell_type": "code", "input": "x = 1", "language": "python"}, {"cell_type": "markdown", "source": "y"}]
+    read = from_bytes(json.dumps({"nbformat": 2, "worksheets": [{"cells": cells}]}).encode())
+    assert [(cell.kind, cell.source) for cell in read.cells] == [("code", "x = 1"), ("markdown", "y")]
+
+
 def test_a_notebook_of_format_3_is_upgraded() -> None:
     old = nbformat.v3.new_notebook(
         worksheets=[nbformat.v3.new_worksheet(cells=[nbformat.v3.new_code_cell(input="x = 1")])]

@@ -151,6 +151,17 @@ def test_halves_that_a_killed_writer_left_are_removed(course: Course, hand_in: H
     assert [path.name for path in folder.iterdir()] == [f"{NAME}.ipynb"]
 
 
+def test_a_gradebook_that_was_only_half_made_is_made_again(course: Course) -> None:
+    (course.root / "gradebook.db").write_bytes(b"")
+    left = course.root / ".gradebook-left"
+    left.mkdir()
+    (left / "gradebook.db").write_bytes(b"half")
+    gradebook.ensure_assignment(course, LESSON)
+    assert not left.exists()
+    with Gradebook(course.db_url) as book:
+        assert book.find_notebook(NAME, NAME)
+
+
 def test_a_lesson_that_was_only_half_entered_is_entered_again(course: Course) -> None:
     gradebook.ensure_assignment(course, LESSON)
     with Gradebook(course.db_url) as book:
