@@ -7,7 +7,9 @@ import json
 import os
 import secrets
 import socket
+import statistics
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,18 +81,31 @@ def best(name: str = "auto") -> Isolation:
 
 
 def describe() -> list[Report]:
-    """What each back end can do on this machine; each that is there is started once."""
+    """What each back end can do on this machine, and how long a run takes to start and end; each is started."""
     reports = []
+    plain = milliseconds(NoIsolation())
     for candidates in _candidates("auto"):
         report = None
         for candidate in candidates:
             problem = probe(candidate)
-            report = Report(candidate.name, problem, () if problem else candidate.enforces())
+            report = Report(candidate.name, problem)
             if not problem:
+                time_taken = f"time: {milliseconds(candidate):.0f} ms to start and end a run, {plain:.0f} without walls"
+                report = Report(candidate.name, "", (*candidate.enforces(), time_taken))
                 break
         assert report is not None
         reports.append(report)
     return reports
+
+
+def milliseconds(isolation: Isolation, runs: int = 5) -> float:
+    """How long a run of nothing takes, the middle one of several."""
+    taken = []
+    for _ in range(runs):
+        before = time.perf_counter()
+        KernelSandbox(isolation).run(Request([PlannedCell(0, "learner", "pass")], {}))
+        taken.append(time.perf_counter() - before)
+    return 1_000 * statistics.median(taken)
 
 
 def _candidates(name: str) -> Iterator[Sequence[Isolation]]:

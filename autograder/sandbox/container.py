@@ -23,6 +23,7 @@ IMAGE = "course-sandbox"
 _ENGINES = ("podman", "docker")
 _USER = 65_532
 _GUEST, _ROOM = "/sandbox/guest", "/sandbox/room"
+_FONTS = "/fonts"
 _ASK_SECONDS = 30.0
 
 
@@ -88,7 +89,7 @@ class Container:
             *("--workdir", "/", self._image, "python", "-s", f"{_GUEST}/guest_kernel.py"),
         ]
         around = {key: os.environ[key] for key in _FOR_THE_ENGINE if key in os.environ}
-        return Launch(command, {"limits": {}, "fonts": True}, around, (), (self._engine, "rm", "--force", name))
+        return Launch(command, {"fonts": _FONTS}, around, (), (self._engine, "rm", "--force", name))
 
     def enforces(self) -> Sequence[str]:
         """What it enforces, a sentence each."""
@@ -118,7 +119,7 @@ def containerfile() -> str:
     return (
         f"FROM docker.io/library/python:{version}-slim\n"
         f"RUN pip install --no-cache-dir --no-compile {packages}\n"
-        'RUN MPLCONFIGDIR=/fonts python -c "import matplotlib.font_manager" && chmod -R a+rX /fonts\n'
+        f'RUN MPLCONFIGDIR={_FONTS} python -c "import matplotlib.font_manager" && chmod -R a+rX {_FONTS}\n'
     )
 
 

@@ -21,6 +21,7 @@ import io
 import json
 import os
 import queue
+import shutil
 import signal
 import sys
 import threading
@@ -331,6 +332,10 @@ def main() -> None:
     confine.confine(settings)
     keep_to_the_shelf()
     channel = Channel()
+    for name in ("HOME", "TMPDIR", "COURSE_WORK"):  # in a container the room is empty
+        Path(os.environ[name]).mkdir(parents=True, exist_ok=True)
+    if settings.get("fonts"):
+        shutil.copytree(settings["fonts"], os.environ["MPLCONFIGDIR"], dirs_exist_ok=True)
     os.chdir(os.environ["COURSE_WORK"])
     signal.signal(signal.SIGINT, signal.default_int_handler)
     shell = make_shell(channel)

@@ -50,14 +50,14 @@ class Launch:
         settings: what the guest does to itself first; see :func:`autograder.sandbox.confine.confine`.
         environment: of the program.
         files: descriptors that it inherits; closed by whoever starts it.
-        after: a command that removes what the program may leave, () for none.
+        stop: a command that ends what the program started elsewhere, () for none.
     """
 
     command: Sequence[str]
     settings: Mapping[str, Any]
     environment: Mapping[str, str]
     files: Sequence[int] = ()
-    after: Sequence[str] = ()
+    stop: Sequence[str] = ()
 
 
 class Isolation(Protocol):

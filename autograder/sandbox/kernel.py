@@ -96,6 +96,8 @@ def _furnish(place: Place, request: Request) -> None:
 def _hand_over(place: Place, launch: Launch) -> None:
     settings = {"supervised": False, "user": place.user, **launch.settings}
     (place.guest / "confinement.json").write_text(json.dumps(settings), encoding="utf-8")
+    for path in (place.guest, *place.guest.rglob("*")):  # whoever the guest becomes can read it, whatever the umask
+        path.chmod(0o755 if path.is_dir() else 0o644)
     _give_to(place, place.folder)
 
 
@@ -223,10 +225,11 @@ def _guest(place: Place, launch: Launch, request: Request, answers: bytearray) -
         running.wait_until_ready()
         yield running
     finally:
+        if launch.stop:
+            with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+                subprocess.run(launch.stop, check=False, capture_output=True, timeout=_END_SECONDS)  # noqa: S603
         _end(process, request.run)
         frames.close()
-        if launch.after:
-            subprocess.run(launch.after, check=False, capture_output=True, timeout=60)  # noqa: S603
 
 
 def _end(process: subprocess.Popen[bytes], run: str) -> None:
