@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from autograder.sandbox.choice import Report
 from course_lib.exercises.grading import OUTCOMES as EXERCISE_OUTCOMES
 from tests.grading.conftest import HandIn
 from tests.grading.fixture_lesson import NAME
-from tests.grading.helpers import MODULE, RIGHT, submission
+from tests.grading.helpers import MODULE, RIGHT, as_bytes, submission
 
 WRONG = {**RIGHT, "scale": "def scale(x, factor):\n    return x + factor"}
 LOOP = {**RIGHT, "centre": "def centre(x):\n    while True:\n        pass"}
@@ -300,6 +301,19 @@ def test_the_sandboxes_of_this_machine_are_described(monkeypatch: pytest.MonkeyP
     ]
     monkeypatch.setattr("autograder.sandbox.choice.describe", lambda: reports[:1])
     assert CliRunner().invoke(app, ["sandbox"]).exit_code == 1
+
+
+def test_what_an_lms_gave_is_collected_and_graded(course: Course, tmp_path: Path) -> None:
+    archive = tmp_path / "download.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr(f"Ada Lovelace_17_assignsubmission_file_/{NAME}.ipynb", as_bytes(submission(RIGHT)))
+        file.writestr(f"Bob B_18_assignsubmission_file_/{NAME}.ipynb", b"no notebook")
+        file.writestr("../../nbgrader_config.py", b"import os")
+    assert invoke(course, "collect", NAME, str(archive)).exit_code == 1
+    out = tmp_path / "grades.json"
+    assert invoke(course, "grade", NAME, "--json", str(out)).exit_code == 0
+    entries = {entry["student"]: (entry["outcome"], entry["score"]) for entry in read_strictly(out)["submissions"]}
+    assert entries == {"ada-lovelace": ("graded", 8), "bob-b": ("malformed", 0)}
 
 
 def test_help_teaches() -> None:

@@ -115,6 +115,7 @@ def test_of_a_submission_s_folder_only_the_notebook_reaches_autograded(course: C
     folder = course.folder("autograded", "ada", NAME)
     assert sorted(each.name for each in folder.rglob("*")) == [f"{NAME}.ipynb", "timestamp.txt"]
     assert score(course, "ada") == 8
+    assert ClassGrading(course, NAME, QuickSandbox(), LIMITS).already_graded("ada") is not None
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links and pipes as on POSIX")
