@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -136,6 +138,55 @@ def _of_a_run(process: psutil.Process) -> bool:
     return process.status() != psutil.STATUS_ZOMBIE and any(
         parent.pid == os.getpid() and process.name() != "pytest" for parent in process.parents()
     )
+
+
+GRADER = """
+import sys
+from autograder.sandbox import Limits, Request
+from autograder.sandbox.kernel import KernelSandbox
+from autograder.assemble import PlannedCell
+from tests.grading.sandboxes import WALLS
+source = "import os, time\\nos.fork()\\nif os.fork() == 0:\\n    os.setsid()\\ntime.sleep(600)"
+request = Request([PlannedCell(0, "learner", source)], {}, (), Limits(cell=600.0, total=600.0))
+print(request.run, flush=True)
+KernelSandbox(WALLS[sys.argv[1]]).run(request)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("walls")
+def test_a_killed_grader_takes_its_guest_with_it(request: pytest.FixtureRequest, root: Path) -> None:
+    name = request.node.callspec.params["walls"]
+    with tempfile.TemporaryDirectory(prefix="killed-") as folder:
+        command = [sys.executable, "-c", GRADER, name]
+        environment = {**os.environ, "TMPDIR": folder}
+        grader = subprocess.Popen(command, cwd=root, env=environment, stdout=subprocess.PIPE)
+        family: list[psutil.Process] = []
+        until = time.monotonic() + 60.0
+        while sum("guest_kernel.py" in " ".join(_command(p)) for p in family) < 4 and time.monotonic() < until:
+            time.sleep(0.1)
+            family = psutil.Process(grader.pid).children(recursive=True)
+        grader.kill()
+        grader.communicate()
+        assert len(family) >= 4
+        until = time.monotonic() + 30.0
+        while any(map(_lives, family)) and time.monotonic() < until:
+            time.sleep(0.1)
+        assert not any(map(_lives, family))
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return list(process.cmdline())
+    except psutil.Error:
+        return []
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running()) and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
 TORN = {
