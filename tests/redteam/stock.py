@@ -260,7 +260,8 @@ def _contained(folder: Path, lesson: str, student: str, places: Places, canary: 
             return f"not done after {SECONDS} s, and stopped"
     if done.returncode == 0:
         return ""
-    return f"nbgrader failed ({_reason(log)})"
+    reason = _reason(log)
+    return f"nbgrader failed ({reason})" if reason else "nbgrader failed"
 
 
 def _limit() -> None:
@@ -274,7 +275,7 @@ def _reason(log: Path) -> str:
         file.seek(max(0, log.stat().st_size - 20_000))
         lines = file.read().decode("utf-8", "replace").splitlines()
     errors = [line for line in lines if re.match(r"\s*[\w.]*(Error|Exception|Exit|Interrupt)\b", line)]
-    said = errors[-1] if errors else (lines[-1] if lines else "no reason given")
+    said = errors[-1] if errors else ""
     return re.sub(r"^\[.*?\] |/tmp/rs-\w+/?", "", said).strip()[:120]
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
 from tests.redteam.entries import Entry
 
+_SECRET = re.compile(r"""b?['"]*canary-[0-9a-f]{16}['"]*""")
 Rows = Mapping[str, Mapping[str, Any]]
 HEAD = """\
 # The red team
@@ -66,7 +68,8 @@ def _summary(entries: Sequence[Entry], rows: Rows) -> str:
         ("reached something that they must not reach", attacks, _reached),
         ("left the submission without a grade", attacks, _no_grade),
         ("cost right answers their points", attacks, _below),
-        (f"{len(broken)} broken inputs: left without an outcome", broken, _no_grade),
+        (f"{len(broken)} broken inputs: scored above what they deserve", broken, _above),
+        ("left without an outcome", broken, _no_grade),
         (f"{len(honest)} honest submissions: lost points", honest, _below),
     ):
         here, there = (sum(counts(entry, rows[entry.name], which) for entry in some) for which in ("line", "stock"))
@@ -97,7 +100,9 @@ def _reached(entry: Entry, row: Mapping[str, Any], which: str) -> bool:
 def _row(entry: Entry, row: Mapping[str, Any]) -> str:
     here, there = row["line"], row["stock"]
     mine = _joined([_points(here["score"]), here["outcome"]], here["problems"])
-    theirs = _joined([_points(there["score"])], [there["happened"]] if there["happened"] else [])
+    theirs = _joined(
+        [_points(there["score"])], [_SECRET.sub("a secret", there["happened"])] if there["happened"] else []
+    )
     return f"| `{entry.name}` | {_cell(entry.tries)} | {entry.deserves} | {_cell(mine)} | {_cell(theirs)} |\n"
 
 

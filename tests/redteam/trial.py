@@ -42,7 +42,7 @@ from tests.redteam.probe import PROBE
 PROJECT = Path(__file__).resolve().parents[2]
 CANARY = "zz-canary"
 BEFORE = "000-before"
-CELL_SECONDS = 6.0
+CELL_SECONDS = 10.0
 _TOKEN = re.compile(rb"canary-[0-9a-f]{16}")
 _SHOWN_INPUT = re.compile(r"canary of the input \[+[-+0-9.e]")
 # What may follow each family's attacks is looked for by a probe; after the others comes somebody honest.
@@ -158,6 +158,7 @@ class Trial:
     """What the graders printed."""
 
     def __enter__(self) -> Trial:
+        self.probes &= self.lesson == FIXTURE  # the probe answers that lesson
         self.token = secrets.token_hex(6)
         self.canary = f"canary-{secrets.token_hex(8)}"
         self.seed = str(secrets.randbits(128))
