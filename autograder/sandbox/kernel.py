@@ -15,10 +15,12 @@ A cell that forges its own end gains nothing: only answers earn points, and thos
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import queue
 import shutil
+import stat
 import subprocess
 import tempfile
 import time
@@ -28,6 +30,7 @@ from typing import Any
 
 import nbformat
 import psutil  # type: ignore[import-untyped]
+from filelock import FileLock, Timeout
 
 from autograder.assemble import PlannedCell
 from autograder.sandbox import MAX_ANSWERS, CellRun, Limits, Request, Run, SandboxError, State, guest
@@ -40,6 +43,8 @@ GRACE_SECONDS = 2.0
 """How long a guest may take to heed an interrupt."""
 PLACE = "sandbox"
 """What messages and tracebacks show for the folder of a run."""
+_PREFIX, _LOCK = "grading-", "lock"
+_YOUNG_SECONDS = 60.0
 _POLL_SECONDS = 0.1
 _END_SECONDS = 12.0
 _GUILTY: tuple[State, ...] = ("timeout", "crashed")
@@ -66,8 +71,11 @@ class KernelSandbox:
         Raises:
             SandboxError: when no guest starts.
         """
-        folder = Path(tempfile.mkdtemp(prefix="grading-")).resolve()
+        _sweep()
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX)).resolve()
         place = Place(folder, self.isolation.own_user())
+        lock = FileLock(folder / _LOCK)
+        lock.acquire(timeout=0)
         launch: Launch | None = None
         try:
             _furnish(place, request)
@@ -77,10 +85,25 @@ class KernelSandbox:
         finally:
             for file in launch.files if launch else ():
                 os.close(file)
+            lock.release()
             _remove(folder)
         hidden = {index: _hidden_in(cell, folder) for index, cell in cells.items()}
         shown = _hide(answers.decode("utf-8", "surrogateescape"), folder).encode("utf-8", "surrogateescape")
         return Run(hidden, shown, starts)
+
+
+@functools.cache
+def _sweep() -> None:
+    """Remove the folders of runs whose grader was killed; once in a process."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError, Timeout):
+            known = folder.lstat()
+            # Another user's folder may be a trap, and a new one not yet locked.
+            if os.name != "posix" or known.st_uid != os.geteuid() or time.time() - known.st_mtime < _YOUNG_SECONDS:
+                continue
+            if stat.S_ISDIR(known.st_mode):
+                with FileLock(folder / _LOCK, timeout=0):
+                    _remove(folder)
 
 
 def _furnish(place: Place, request: Request) -> None:
@@ -98,7 +121,10 @@ def _hand_over(place: Place, launch: Launch) -> None:
     (place.guest / "confinement.json").write_text(json.dumps(settings), encoding="utf-8")
     for path in (place.guest, *place.guest.rglob("*")):  # whoever the guest becomes can read it, whatever the umask
         path.chmod(0o755 if path.is_dir() else 0o644)
-    _give_to(place, place.folder)
+    if place.user is not None:
+        place.folder.chmod(0o711)  # it stays the grader's, and the guest may pass
+    for folder in (place.guest, place.shelf):
+        _give_to(place, folder)
 
 
 def _clear_room(place: Place) -> None:

@@ -13,7 +13,9 @@ from typing import Any
 
 import psutil
 import pytest
+from filelock import FileLock
 
+from autograder.sandbox import kernel
 from autograder.sandbox.isolation import Isolation
 from tests.grading.helpers import RIGHT
 from tests.grading.sandboxes import run, states, text
@@ -155,7 +157,9 @@ KernelSandbox(WALLS[sys.argv[1]]).run(request)
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("walls")
-def test_a_killed_grader_takes_its_guest_with_it(request: pytest.FixtureRequest, root: Path) -> None:
+def test_a_killed_grader_takes_its_guest_with_it_and_the_next_clears_up(
+    request: pytest.FixtureRequest, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     name = request.node.callspec.params["walls"]
     with tempfile.TemporaryDirectory(prefix="killed-") as folder:
         command = [sys.executable, "-c", GRADER, name]
@@ -173,6 +177,25 @@ def test_a_killed_grader_takes_its_guest_with_it(request: pytest.FixtureRequest,
         while any(map(_lives, family)) and time.monotonic() < until:
             time.sleep(0.1)
         assert not any(map(_lives, family))
+        (left,) = Path(folder).glob("grading-*")
+        os.utime(left, (1_000, 1_000))
+        monkeypatch.setattr(tempfile, "tempdir", folder)
+        kernel._sweep.cache_clear()
+        kernel._sweep()
+        assert not left.exists()
+
+
+def test_the_folder_of_a_run_that_goes_on_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    with tempfile.TemporaryDirectory(prefix="sweep-") as folder:
+        monkeypatch.setattr(tempfile, "tempdir", folder)
+        for name in ("grading-alive", "grading-young", "another"):
+            (Path(folder) / name).mkdir()
+        with FileLock(Path(folder) / "grading-alive" / "lock"):
+            os.utime(Path(folder) / "grading-alive", (1_000, 1_000))
+            os.utime(Path(folder) / "another", (1_000, 1_000))
+            kernel._sweep.cache_clear()
+            kernel._sweep()
+        assert {path.name for path in Path(folder).iterdir()} == {"grading-alive", "grading-young", "another"}
 
 
 def _command(process: psutil.Process) -> list[str]:
