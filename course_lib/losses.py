@@ -53,12 +53,13 @@ def softmax_cross_entropy(logits: Array, labels: IntArray, label_smoothing: floa
     if label_smoothing:
         label_smoothing = number("softmax_cross_entropy", "label_smoothing", label_smoothing, at_least=0, at_most=1)
     n, classes = logits.shape
-    rows = np.arange(n)
     # Classes first: NumPy is quick along the few long rows that this gives, and slow along many short ones.
     z = logits.T.copy()
+    # Where the right class of each example is, in z read as one long row.
+    at = np.multiply(labels, n, dtype=np.intp) + np.arange(n)
     z -= z.max(axis=0)
     # log(softmax) from the shifted scores, not from the probabilities: a probability of 0 has no logarithm.
-    right = z[labels, rows]
+    right = z.take(at)
     if label_smoothing:
         right = (1 - label_smoothing) * right + label_smoothing * z.mean(axis=0)
     dlogits = np.exp(z, out=z)
@@ -66,7 +67,7 @@ def softmax_cross_entropy(logits: Array, labels: IntArray, label_smoothing: floa
     loss = (np.log(sums) - right).sum() / n
     # dlogits = (softmax - target) / N
     dlogits /= sums * n
-    dlogits[labels, rows] -= (1 - label_smoothing) / n
+    dlogits.reshape(-1)[at] -= (1 - label_smoothing) / n
     if label_smoothing:
         dlogits -= label_smoothing / (classes * n)
     return float(loss), dlogits.T

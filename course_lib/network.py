@@ -116,12 +116,15 @@ class Sequential:
         """
         x = self._examples(X)
         self._current = work = self._workspace(x.shape)
-        last = len(self.layers) - 1
-        for i, layer in enumerate(self.layers):
-            x = layer.forward(x, training=training, out=work.outs[i])
-            if i < last and work.outs[i] is None:
-                work.outs[i] = aligned_zeros_like(x)
+        for i, (layer, out) in enumerate(zip(self.layers, work.outs, strict=True)):
+            x = layer.forward(x, training=training, out=out)
+            if out is None and i < len(work.outs) - 1:
+                work.outs[i] = work.outs[i - 1] if self._may_write_over(i) else aligned_zeros_like(x)
         return x
+
+    def _may_write_over(self, i: int) -> bool:
+        """Whether layer i may write its output over its input: nobody needs what a Linear gave once a ReLU has it."""
+        return i > 0 and type(self.layers[i]) is ReLU and type(self.layers[i - 1]) in (Linear, BatchNorm1d)
 
     def backward(self, dout: Array) -> None:
         """Write the gradient of the loss with respect to every weight into `parameters.grad`.
@@ -175,6 +178,8 @@ class Sequential:
         return outputs
 
     def _examples(self, X: npt.ArrayLike) -> Array:
+        if isinstance(X, np.ndarray) and X.dtype == self.parameters.theta.dtype and X.ndim >= 2 and X.size:
+            return X  # as it is at every step of training
         found = np.asarray(X)
         if found.dtype.kind not in "fiub":
             raise TypeError(f"X has dtype {found.dtype}; examples must be real numbers, as in X.astype(np.float32).")

@@ -120,8 +120,10 @@ def pytorch(sizes: list[int], pool: list[Batch], *, fused: bool) -> Contestant:
 
     def step(X: Any, y: Any) -> None:
         optimizer.zero_grad()
-        torch.nn.functional.cross_entropy(model(X), y).backward()
+        loss = torch.nn.functional.cross_entropy(model(X), y)
+        loss.backward()
         optimizer.step()
+        loss.item()  # a Python number, as our loss is one
 
     def theta() -> np.ndarray:
         return np.concatenate([weights.detach().numpy().T.ravel() for weights in model.parameters()])
