@@ -110,15 +110,18 @@ def trial(course: Course, hand_in: HandIn, root: Path, tmp_path: Path, size: int
     other = Course(Path(shutil.copytree(course.root, tmp_path / "undisturbed")))
     first, whole = undisturbed(other, root, quick=quick)
     rng = random.Random(7)
+    span = first + 3 * (whole - first) / kills
     hit = 0
-    for _ in range(kills):
+    while hit < kills:
         grader = start(course, root, quick=quick)
-        time.sleep(rng.uniform(0, first + 3 * (whole - first) / kills))
-        hit += grader.poll() is None
+        time.sleep(rng.uniform(0, span))
+        if grader.poll() is None:
+            hit += 1
+        else:
+            span *= 0.7  # it ended first: the class is done, or the machine has become faster
         grader.kill()
         grader.communicate()
     let_end(start(course, root, quick=quick))
-    assert hit >= kills // 2
     assert contents(course) == contents(other)
 
 
