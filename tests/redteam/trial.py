@@ -295,6 +295,8 @@ class Trial:
             "PYTHONDONTWRITEBYTECODE": "1",
             "LANG": os.environ.get("LANG", "C.UTF-8"),
             "JUPYTER_PLATFORM_DIRS": "1",
+            "JUPYTER_CONFIG_PATH": str(Path(sysconfig.get_path("data")) / "etc" / "jupyter"),
+            "JUPYTER_PATH": str(Path(sysconfig.get_path("data")) / "share" / "jupyter"),
             "OPENBLAS_NUM_THREADS": "1",
             "OMP_NUM_THREADS": "1",
             "SECRET_OF_THE_GRADER": self.canary,
