@@ -45,7 +45,7 @@ class Optimizer:
     _counters: ClassVar[tuple[str, ...]] = ("t",)
     _buffers: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, params: HasGradient, lr: float, weight_decay: float = 0.0) -> None:
+    def __init__(self, params: HasGradient, lr: float, weight_decay: float) -> None:
         if not (hasattr(params, "theta") and hasattr(params, "grad")):
             raise TypeError(
                 f"{type(self).__name__} got a {type(params).__name__}; it needs parameters, "

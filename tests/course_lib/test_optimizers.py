@@ -226,12 +226,12 @@ def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(rule):
     walk(optimizer, 2)
     before = repr(optimizer)
     good = optimizer.state_dict()
-    with pytest.raises(ValueError, match="misses 't'"):
+    with pytest.raises(ValueError, match=rf"^{rule.__name__}\.load_state_dict misses 't'"):
         optimizer.load_state_dict({name: value for name, value in good.items() if name != "t"} | {"lr": 9.0})
     with pytest.raises(ValueError, match="does not know 'rate'"):
         optimizer.load_state_dict(good | {"rate": 1})
     buffer = next(name for name, value in good.items() if isinstance(value, np.ndarray))
-    with pytest.raises(ValueError, match=rf"{buffer} has shape \(9,\); it needs \(5,\)"):
+    with pytest.raises(ValueError, match=rf"^{rule.__name__}\.load_state_dict: {buffer} has shape \(9,\); it needs \(5,\)"):
         optimizer.load_state_dict(good | {buffer: np.zeros(9), "lr": 9.0})
     assert repr(optimizer) == before
 
@@ -440,7 +440,7 @@ def test_half_of_what_it_takes_is_not_enough(half):
 
 def test_a_bare_optimizer_takes_no_step():
     with pytest.raises(NotImplementedError):
-        Optimizer(parameters(), 0.1).step()
+        Optimizer(parameters(), 0.1, 0.0).step()
 
 
 def test_repr_shows_options_and_steps():
