@@ -231,7 +231,8 @@ def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(rule):
     with pytest.raises(ValueError, match="does not know 'rate'"):
         optimizer.load_state_dict(good | {"rate": 1})
     buffer = next(name for name, value in good.items() if isinstance(value, np.ndarray))
-    with pytest.raises(ValueError, match=rf"^{rule.__name__}\.load_state_dict: {buffer} has shape \(9,\); it needs \(5,\)"):
+    owner = rf"^{rule.__name__}\.load_state_dict"
+    with pytest.raises(ValueError, match=rf"{owner}: {buffer} has shape \(9,\); it needs \(5,\)"):
         optimizer.load_state_dict(good | {buffer: np.zeros(9), "lr": 9.0})
     assert repr(optimizer) == before
 
