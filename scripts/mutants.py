@@ -113,15 +113,15 @@ def main() -> int:
     for module in modules:
         made, survived = survivors_of(module, options.jobs)
         mine = {mutant for mutant in listed if mutant.function.startswith(f"course_lib.{module}.")}
-        print(f"{module}: {made} changes, {made - len(survived)} noticed, {len(survived)} survived", flush=True)
-        new += [mutant for mutant in survived if mutant not in mine]
-        gone += sorted(mine - set(survived))
+        print(f"{module}: {made} changes, {made - len(survived)} noticed, {len(survived)} survived")
+        unlisted, noticed = sorted(set(survived) - mine), sorted(mine - set(survived))
+        for title, some in (("not listed in survivors.toml", unlisted), ("listed, but noticed: take it out", noticed)):
+            for mutant in some:
+                print(f"  {title}: {mutant.function}\n    - {mutant.was}\n    + {mutant.becomes}")
+        sys.stdout.flush()
+        new, gone = new + unlisted, gone + noticed
     if options.write:
-        kept = {mutant: why for mutant, why in listed.items() if mutant not in gone}
-        write(kept | dict.fromkeys(new, ""))
-    for title, some in (("Not listed in survivors.toml", new), ("Listed, but now noticed: take it out", gone)):
-        for mutant in some:
-            print(f"\n{title}: {mutant.function}\n  - {mutant.was}\n  + {mutant.becomes}")
+        write({mutant: why for mutant, why in listed.items() if mutant not in gone} | dict.fromkeys(new, ""))
     return 1 if new or gone else 0
 
 
