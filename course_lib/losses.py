@@ -17,10 +17,10 @@ def softmax(logits: Array) -> Array:
     Subtracting the largest score of a row changes nothing in the result and keeps `exp` from overflowing.
 
     Args:
-        logits: scores, shape (N, C).
+        logits: scores, shape (N, C), or (C,) for one example.
 
     Returns:
-        Probabilities, shape (N, C); each row sums to 1.
+        Probabilities, of the same shape; each row sums to 1.
     """
     exps: Array = np.exp(logits - logits.max(axis=-1, keepdims=True))
     exps /= exps.sum(axis=-1, keepdims=True)
@@ -67,7 +67,7 @@ def softmax_cross_entropy(logits: Array, labels: IntArray, label_smoothing: floa
     loss = (np.log(sums) - right).sum() / n
     # dlogits = (softmax - target) / N
     dlogits /= sums * n
-    dlogits.reshape(-1)[at] -= (1 - label_smoothing) / n
+    dlogits.ravel()[at] -= (1 - label_smoothing) / n
     if label_smoothing:
         dlogits -= label_smoothing / (classes * n)
     return float(loss), dlogits.T

@@ -78,16 +78,16 @@ def test_xavier_shrinks_signals_through_relus_and_he_keeps_them():
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"n_in": 0}, ValueError, "n_in=0; it must be a whole number, at least 1"),
-        ({"n_out": -2}, ValueError, "n_out=-2"),
-        ({"n_in": 2.0}, TypeError, "n_in=2.0"),
-        ({"gain": -1}, ValueError, "gain=-1"),
-        ({"gain": np.nan}, ValueError, "gain=nan"),
-        ({"rng": 0}, TypeError, "rng=0; it must be a Generator"),
+        ({"n_in": 0}, ValueError, "{name} got n_in=0; it must be a whole number, at least 1"),
+        ({"n_out": 0}, ValueError, "{name} got n_out=0; it must be a whole number, at least 1"),
+        ({"n_in": 2.0}, TypeError, "{name} got n_in=2.0"),
+        ({"gain": -1}, ValueError, "{name} got gain=-1; it must be a finite number, at least 0"),
+        ({"gain": np.nan}, ValueError, "{name} got gain=nan"),
+        ({"rng": 0}, TypeError, "{name} got rng=0; it must be a Generator"),
         ({"dtype": np.float16}, ValueError, "dtype is float16"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(init, change, error, message):
     call = {"n_in": 3, "n_out": 2, "rng": np.random.default_rng(0), **change}
-    with pytest.raises(error, match=message):
+    with pytest.raises(error, match="^" + message.format(name=init.__name__)):
         init(**call)

@@ -2,6 +2,8 @@
 
 import copy
 import pickle
+import re
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -147,10 +149,10 @@ def test_one_seed_gives_one_layer_in_both_precisions():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"n_in": 0, "n_out": 3}, "n_in=0"),
-        ({"n_in": 3, "n_out": -1}, "n_out=-1"),
-        ({"n_in": 3, "n_out": 3, "gain": -1.0}, "gain=-1"),
-        ({"n_in": 3, "n_out": 3, "gain": np.nan}, "gain=nan"),
+        ({"n_in": 0, "n_out": 3}, "^Linear got n_in=0; it must be a whole number, at least 1"),
+        ({"n_in": 3, "n_out": 0}, "^Linear got n_out=0; it must be a whole number, at least 1"),
+        ({"n_in": 3, "n_out": 3, "gain": -1.0}, "^Linear got gain=-1.0; it must be a finite number, at least 0"),
+        ({"n_in": 3, "n_out": 3, "gain": np.nan}, "^Linear got gain=nan"),
         ({"n_in": 3, "n_out": 3, "dtype": np.int32}, "dtype is int32"),
     ],
 )
@@ -159,23 +161,44 @@ def test_linear_refuses_what_makes_no_layer(options, message):
         Linear(**options, rng=np.random.default_rng(0))
 
 
+@pytest.mark.parametrize("gain", [0.0, 0.5])
+def test_the_gain_scales_the_first_weights(gain):
+    plain, scaled = (Linear(3, 4, rng=np.random.default_rng(0), dtype=np.float64, gain=g) for g in (1.0, gain))
+    np.testing.assert_allclose(scaled.W, gain * plain.W, rtol=1e-15)
+
+
 @pytest.mark.parametrize("shape", [(3,), (5, 4), (2, 3, 3)])
 def test_linear_refuses_inputs_that_do_not_fit(shape):
-    with pytest.raises(ValueError, match=r"it needs \(N, 3\)"):
+    sentence = f"Linear got an input of shape {shape}; it needs (N, 3), examples first."
+    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
         linear().forward(np.zeros(shape))
 
 
-@pytest.mark.parametrize("make", [linear, *ACTIVATIONS])
-def test_backward_needs_a_forward_and_a_gradient_of_its_shape(make):
-    layer = make()
-    with pytest.raises(RuntimeError, match="forward pass first"):
-        layer.backward(np.zeros((5, 3)))
-    layer.forward(np.zeros((5, 3)))
-    with pytest.raises(ValueError, match="the last output had shape"):
-        layer.backward(np.zeros((4, 3)))
+@pytest.mark.parametrize(("dtype", "other"), [(np.float32, np.float64), (np.float64, np.float32)])
+def test_linear_computes_in_the_precision_of_its_weights(dtype, other):
+    layer, twin = linear(dtype=dtype), linear(dtype=dtype)
+    rng = np.random.default_rng(0)
+    x, dout = rng.normal(size=(5, 3)).astype(other), rng.normal(size=(5, 4)).astype(other)
+    out, dx = layer.forward(x), layer.backward(dout)
+    assert out.dtype == dx.dtype == dtype
+    np.testing.assert_array_equal(out, twin.forward(x.astype(dtype)))
+    np.testing.assert_array_equal(dx, twin.backward(dout.astype(dtype)))
+    np.testing.assert_array_equal(layer.dW, twin.dW)
 
 
 EVERY = [linear, *ACTIVATIONS, lambda **_: Dropout(0.3, np.random.default_rng(0)), lambda **_: BatchNorm1d(3)]
+
+
+@pytest.mark.parametrize("make", EVERY)
+def test_backward_needs_a_forward_and_a_gradient_of_its_shape(make):
+    layer = make()
+    name = type(layer).__name__
+    with pytest.raises(RuntimeError, match=rf"^{name}\.backward needs a forward pass first; call forward\(x\) before"):
+        layer.backward(np.zeros((5, 3)))
+    shape = layer.forward(np.zeros((5, 3))).shape
+    sentence = f"{name}.backward got dout of shape (4, 3); the last output had shape {shape}."
+    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
+        layer.backward(np.zeros((4, 3)))
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -212,6 +235,26 @@ def test_out_takes_the_result_and_the_numbers_are_the_same(make, training):
 
 
 @pytest.mark.parametrize("make", EVERY)
+def test_a_step_into_given_arrays_makes_no_other_of_the_size_of_a_batch(make):
+    layer, x = make(dtype=np.float32) if make is linear else make(), np.ones((50_000, 3), np.float32)
+    out, back = layer.forward(x), np.empty_like(x)
+    layer.backward(out, out=back)
+    tracemalloc.start()
+    try:
+        layer.forward(x, out=out)
+        layer.backward(out, out=back)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2 * len(x)  # one number an example would take twice as much
+
+
+def test_sigmoid_of_float32_is_computed_in_float32():
+    x = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
+    np.testing.assert_array_equal(Sigmoid().forward(x), np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x))))
+
+
+@pytest.mark.parametrize("make", EVERY)
 def test_copies_carry_the_weights_but_not_the_last_batch(make):
     layer = make()
     layer.forward(np.ones((5, 3), layer.weights()["gamma"].dtype if isinstance(layer, BatchNorm1d) else np.float64))
@@ -227,24 +270,27 @@ def test_copies_carry_the_weights_but_not_the_last_batch(make):
 @pytest.mark.parametrize(
     ("x", "error", "message"),
     [
-        (np.ones((5, 3), int), TypeError, "dtype int64; it must be float32 or float64"),
-        (np.ones((5, 3), np.float16), TypeError, "dtype float16; it must be float32 or float64"),
-        (np.ones((5, 3), complex), TypeError, "dtype complex128"),
-        (np.ones((5, 3), object), TypeError, "dtype object"),
-        ([[1.0, 2.0, 3.0]], TypeError, "the input is a list; it must be an array"),
-        (np.ones((0, 3)), ValueError, r"\(0, 3\): an empty batch; it needs at least one example"),
+        (np.ones((5, 3), int), TypeError, ".forward: the input has dtype int64; it must be float32 or float64"),
+        (np.ones((5, 3), np.float16), TypeError, ".forward: the input has dtype float16; it must be float32 or"),
+        (np.ones((5, 3), complex), TypeError, ".forward: the input has dtype complex128"),
+        (np.ones((5, 3), object), TypeError, ".forward: the input has dtype object"),
+        ([[1.0, 2.0, 3.0]], TypeError, ".forward: the input is a list; it must be an array"),
+        (np.ones((0, 3)), ValueError, " got an input of shape (0, 3): an empty batch; it needs at least one example."),
     ],
 )
 def test_inputs_that_are_no_batch_of_floats_are_refused(make, x, error, message):
-    with pytest.raises(error, match=message):
-        make().forward(x)
+    layer = make()
+    with pytest.raises(error, match=f"^{re.escape(type(layer).__name__ + message)}"):
+        layer.forward(x)
 
 
 @pytest.mark.parametrize("make", EVERY)
 def test_gradients_that_are_no_floats_are_refused(make):
     layer = make()
     layer.forward(np.ones((5, 3)), training=False)
-    with pytest.raises(TypeError, match="backward: dout has dtype int64"):
+    with pytest.raises(
+        TypeError, match=rf"^{type(layer).__name__}\.backward: dout has dtype int64; it must be float32"
+    ):
         layer.backward(np.ones((5, 4) if isinstance(layer, Linear) else (5, 3), int))
 
 

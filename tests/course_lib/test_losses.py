@@ -1,5 +1,8 @@
 """Losses: values known by hand, gradients against differences, and what does not fit is refused."""
 
+import re
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -48,7 +51,7 @@ def test_no_smoothing_is_the_plain_loss(case):
 
 @pytest.mark.parametrize("smoothing", [-0.1, 1.1, np.nan])
 def test_smoothing_outside_its_range_is_refused(smoothing):
-    with pytest.raises(ValueError, match=r"label_smoothing=.*at least 0 and at most 1"):
+    with pytest.raises(ValueError, match=r"^softmax_cross_entropy got label_smoothing=.*at least 0 and at most 1"):
         softmax_cross_entropy(np.zeros((2, 3)), np.array([0, 1]), label_smoothing=smoothing)
 
 
@@ -154,8 +157,18 @@ def test_labels_out_of_range_are_refused(labels):
         (np.zeros(3), np.array([0, 1, 2]), ValueError, r"need \(N, C\) and \(N,\)"),
         (np.zeros((2, 3)), np.array([0]), ValueError, r"\(2, 3\) and labels \(1,\)"),
         (np.zeros((2, 3)), np.array([[0], [1]]), ValueError, r"need \(N, C\) and \(N,\)"),
-        (np.zeros((2, 3)), np.array([0.0, 1.0]), TypeError, "whole numbers from 0 to 2"),
-        (np.zeros((0, 3)), np.array([], dtype=int), ValueError, "batch is empty"),
+        (
+            np.zeros((2, 3)),
+            np.array([0.0, 1.0]),
+            TypeError,
+            r"whole numbers from 0 to 2, as in labels\.astype\(int\)\.$",
+        ),
+        (
+            np.zeros((0, 3)),
+            np.array([], dtype=int),
+            ValueError,
+            "^the batch is empty; a loss needs at least one example",
+        ),
     ],
 )
 def test_cross_entropy_refuses_what_does_not_fit(logits, labels, error, message):
@@ -180,9 +193,13 @@ def test_squared_error_gradient_is_right_at_every_index(prediction):
 
 
 def test_squared_error_refuses_what_would_broadcast():
-    with pytest.raises(ValueError, match=r"\(3, 1\) and target \(3,\)"):
+    sentence = (
+        "prediction has shape (3, 1) and target (3,); they must be equal. "
+        "(N, 1) and (N,) would broadcast to (N, N): reshape the target, as in target[:, None]."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
         squared_error(np.zeros((3, 1)), np.zeros(3))
-    with pytest.raises(ValueError, match="empty batch"):
+    with pytest.raises(ValueError, match=r"^squared_error got an empty batch; it needs at least one example"):
         squared_error(np.zeros((0, 2)), np.zeros((0, 2)))
 
 
@@ -191,10 +208,39 @@ def test_softmax_rows_are_probabilities_also_of_huge_scores():
     np.testing.assert_allclose(softmax(logits), [[1, 0, 0], [1 / 3] * 3], rtol=1e-15)
 
 
+def test_softmax_of_one_row_alone_is_that_of_the_row():
+    np.testing.assert_allclose(softmax(np.array([0.0, np.log(3)])), [0.25, 0.75], rtol=1e-15)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.int32, np.uint64])
+def test_labels_of_any_whole_dtype_count_alike(dtype):
+    rng = np.random.default_rng(0)
+    logits, labels = rng.normal(size=(200, 3)), rng.integers(3, size=200)  # 2 * 200 does not fit in 8 bits
+    loss, dlogits = softmax_cross_entropy(logits, labels.astype(dtype))
+    expected, gradient = softmax_cross_entropy(logits, labels)
+    assert loss == expected
+    np.testing.assert_array_equal(dlogits, gradient)
+
+
+def test_cross_entropy_makes_one_array_of_the_size_of_the_logits():
+    logits, labels = np.ones((1000, 50)), np.zeros(1000, int)
+    tracemalloc.start()
+    try:
+        softmax_cross_entropy(logits, labels)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert logits.nbytes <= peak < 1.5 * logits.nbytes
+
+
 def test_accuracy_of_labels_and_of_scores():
     labels = np.array([0, 1, 2, 2])
     assert accuracy([0, 1, 2, 0], labels) == 0.75
     assert accuracy(np.eye(3)[[0, 2, 2, 2]], labels) == 0.75
     for prediction, right in (([0, 1], [0, 1, 2]), ([], []), (np.zeros((2, 3)), [[0, 1]])):
-        with pytest.raises(ValueError, match="accuracy needs"):
+        sentence = (
+            f"prediction has shape {np.shape(prediction)} and labels {np.shape(right)}; "
+            "accuracy needs (N,) or (N, C) against (N,), with at least one example."
+        )
+        with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
             accuracy(prediction, right)
