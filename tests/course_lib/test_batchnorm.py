@@ -1,5 +1,7 @@
 """Batch normalisation: the formula of conventions, both modes, gradients at every index."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -118,10 +120,37 @@ def test_float32_stays_float32_and_near_float64():
         np.testing.assert_allclose(single.dgamma, double.dgamma, rtol=1e-3, atol=1e-3)
 
 
+def test_a_float64_batch_goes_through_a_float32_layer():
+    mixed, double = layer_of(dtype=np.float32), layer_of()
+    x, dout = batch(40), np.random.default_rng(2).normal(size=(40, 3))
+    for training in (True, False):
+        np.testing.assert_allclose(
+            mixed.forward(x, training=training), double.forward(x, training=training), rtol=1e-4, atol=1e-5
+        )
+        np.testing.assert_allclose(mixed.backward(dout), double.backward(dout), rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(mixed.dgamma, double.dgamma, rtol=1e-4)
+        np.testing.assert_allclose(mixed.dbeta, double.dbeta, rtol=1e-4)
+        assert mixed.dgamma.dtype == mixed.running_mean.dtype == np.float32
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_out_takes_the_results_in_both_modes(training):
+    fresh, reusing, x = layer_of(), layer_of(), batch()
+    out, back = np.empty_like(x), np.empty_like(x)
+    assert reusing.forward(x, training=training, out=out) is out
+    np.testing.assert_array_equal(out, fresh.forward(x, training=training))
+    assert reusing.backward(x, out=back) is back
+    np.testing.assert_array_equal(back, fresh.backward(x))
+
+
 def test_a_training_batch_of_one_is_refused_and_changes_nothing():
     layer = layer_of()
     mean = layer.running_mean.copy()
-    with pytest.raises(ValueError, match="one example, which has no variance; give it at least 2, or"):
+    sentence = (
+        "BatchNorm1d got a training batch of one example, which has no variance; "
+        "give it at least 2, or call forward with training=False."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
         layer.forward(batch(1))
     np.testing.assert_array_equal(layer.running_mean, mean)
     with pytest.raises(RuntimeError, match="forward pass first"):
@@ -132,31 +161,33 @@ def test_a_training_batch_of_one_is_refused_and_changes_nothing():
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"num_features": 0}, ValueError, "num_features=0; it must be a whole number, at least 1"),
-        ({"num_features": 2.5}, TypeError, "num_features=2.5"),
-        ({"eps": -1e-9}, ValueError, "eps=-1e-09"),
-        ({"eps": np.nan}, ValueError, "eps=nan"),
-        ({"eps": np.inf}, ValueError, "eps=inf"),
-        ({"momentum": -0.1}, ValueError, "momentum=-0.1"),
-        ({"momentum": 1.1}, ValueError, "momentum=1.1"),
-        ({"momentum": None}, TypeError, "momentum=None"),
+        ({"num_features": 0}, ValueError, "BatchNorm1d got num_features=0; it must be a whole number, at least 1"),
+        ({"num_features": 2.5}, TypeError, "BatchNorm1d got num_features=2.5"),
+        ({"eps": -1e-9}, ValueError, "BatchNorm1d got eps=-1e-09"),
+        ({"eps": np.nan}, ValueError, "BatchNorm1d got eps=nan"),
+        ({"eps": np.inf}, ValueError, "BatchNorm1d got eps=inf"),
+        ({"momentum": -0.1}, ValueError, "BatchNorm1d got momentum=-0.1"),
+        ({"momentum": 1.1}, ValueError, "BatchNorm1d got momentum=1.1"),
+        ({"momentum": None}, TypeError, "BatchNorm1d got momentum=None"),
         ({"dtype": np.float16}, ValueError, "dtype is float16"),
     ],
 )
 def test_what_makes_no_layer_is_refused(options, error, message):
-    with pytest.raises(error, match=message):
+    with pytest.raises(error, match="^" + message):
         BatchNorm1d(**{"num_features": 3, **options})
 
 
 @pytest.mark.parametrize("shape", [(3,), (5, 4), (2, 3, 3)])
 def test_inputs_that_do_not_fit_are_refused(shape):
-    with pytest.raises(ValueError, match=r"BatchNorm1d got an input of shape .*; it needs \(N, 3\)"):
+    with pytest.raises(ValueError, match=r"^BatchNorm1d got an input of shape .*; it needs \(N, 3\)"):
         BatchNorm1d(3).forward(np.zeros(shape))
 
 
 def test_backward_needs_a_gradient_of_the_outputs_shape():
     layer = layer_of()
     layer.forward(batch())
-    with pytest.raises(ValueError, match=r"dout of shape \(5, 3\); the last output had shape \(6, 3\)"):
+    with pytest.raises(
+        ValueError, match=r"^BatchNorm1d\.backward got dout of shape \(5, 3\); the last output had shape \(6, 3\)"
+    ):
         layer.backward(np.zeros((5, 3)))
     assert repr(layer) == "BatchNorm1d(3)"

@@ -108,7 +108,7 @@ def test_p_outside_its_range_is_refused(p):
 
 @pytest.mark.parametrize(("p", "rng"), [("half", np.random.default_rng(0)), (0.5, 7)])
 def test_what_is_no_number_or_generator_is_refused(p, rng):
-    with pytest.raises(TypeError, match="Dropout got"):
+    with pytest.raises(TypeError, match=r"^Dropout got"):
         Dropout(p, rng)
 
 
@@ -119,6 +119,13 @@ def test_there_is_no_mask_before_a_forward():
         dropout().backward(np.ones((2, 2)))
     layer = dropout()
     layer.forward(np.ones((2, 2)))
-    with pytest.raises(ValueError, match=r"dout of shape \(2, 3\); the last output had shape \(2, 2\)"):
+    with pytest.raises(
+        ValueError, match=r"^Dropout\.backward got dout of shape \(2, 3\); the last output had shape \(2, 2\)"
+    ):
         layer.backward(np.ones((2, 3)))
     assert repr(layer) == "Dropout(0.4)"
+
+
+def test_an_empty_batch_is_refused():
+    with pytest.raises(ValueError, match=r"^Dropout got an input of shape \(0, 3\): an empty batch"):
+        dropout().forward(np.ones((0, 3)))
