@@ -87,7 +87,7 @@ def test_penalties_by_hand(dtype):
         (ElasticNet(0.5, 0.25), lambda w: 0.125 * np.sign(w) + 0.375 * w),
         (ElasticNet(0.5, 0.25, proximal=True), lambda w: 0.375 * w),
     ],
-    ids=repr,
+    ids=["L1", "L1 proximal", "L2", "elastic net", "elastic net proximal"],
 )
 def test_gradients_are_added_to_weights_only(regularizer, expected, dtype):
     W = np.array([[1.0, -2.0], [0.0, 4.0]], dtype)
