@@ -87,6 +87,14 @@ class Training:
         return bits(states)
 
 
+@pytest.fixture(autouse=True)
+def interrupts_are_heard():
+    """What a shell starts in the background ignores SIGINT, and so do all it starts; these tests send it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def interrupting(step):
     """A loss that sends SIGINT in the middle of the given training step, counted from 1."""
     calls = 0
