@@ -22,8 +22,8 @@ EXERCISE_MODULES = ("answers.py", "functions.py", "programs.py")
 
 _HERE = Path(__file__).parent
 _COURSE_LIB = Path(course_lib.__file__).parent
-# These stand on the exercises and are of no use without them.
-_LEFT_OUT = ("exercises", "check.py", "learner.py", "__pycache__", "py.typed")
+# These stand on the exercises and are of no use without them; `study` is megabytes of audio that no answer needs.
+_LEFT_OUT = ("exercises", "check.py", "learner.py", "study", "__pycache__", "py.typed")
 
 
 def build(folder: Path, withheld: Sequence[str] = ()) -> None:
