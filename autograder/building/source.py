@@ -17,6 +17,7 @@ import nbformat
 from jupytext.myst import MystMetadataParsingError, myst_to_notebook
 from nbformat import NotebookNode
 
+from autograder.building import terms
 from autograder.building.problems import BuildError, Problem
 
 FORMAT = "md:myst"
@@ -97,10 +98,11 @@ def canonical(text: str) -> str:
 
 
 def read(path: Path) -> Source:
-    """Read a lesson's source.
+    """Read a lesson's source; terms marked in its prose bring their definitions.
 
     Raises:
-        BuildError: when it cannot be read, or when opening and saving it in JupyterLab would change the text.
+        BuildError: when it cannot be read, when opening and saving it in JupyterLab would change the text, or when
+            it marks a term that no glossary has.
     """
     where = f"{path.parent.name}/{path.name}"
     text = path.read_bytes().decode("utf-8")
@@ -118,6 +120,11 @@ def read(path: Path) -> Source:
         line = f"{where}:{lines[number - 1]}"
         if not isinstance(cell.metadata.get("nbgrader", {}), dict):
             raise BuildError([Problem(line, "`nbgrader` must hold keys; CONTRIBUTING.md shows which")])
+        if cell.cell_type == "markdown" and terms.are_in(cell.source):
+            try:
+                cell.source = terms.expanded(cell.source, terms.course_terms())
+            except ValueError as error:
+                raise BuildError([Problem(line, str(error))]) from error
         cell.id = grade_id(cell) or f"cell-{number:03d}"
         if not _CELL_ID.fullmatch(cell.id):
             raise BuildError([Problem(line, f"grade_id {cell.id!r}; use 1 to 64 of a-z, A-Z, 0-9, _ and -")])
