@@ -32,15 +32,27 @@ from course_lib.exercises.grading import ExerciseResult, GroupResult
 from course_lib.exercises.rendering import to_html
 
 MAX_TEXT = 100_000
+MAX_WRITTEN = 30_000  # nbconvert's search for formulas takes the square of the length: 3 s for these, 30 s for 100,000
 MAX_IMAGE = 1_000_000
 MAX_OUTPUTS = 100
 _IMAGES = ("image/png", "image/jpeg")
 # A link or a remote image would let a page call home, or a grader click into something else: pictures come inline.
-_TAGS = nh3.ALLOWED_TAGS - {"a", "area", "map"}
+# MathJax reads the text on both sides of <wbr> as one, so that a command could hide in two halves.
+_TAGS = nh3.ALLOWED_TAGS - {"a", "area", "map", "wbr"}
 _ATTRIBUTES = {**nh3.ALLOWED_ATTRIBUTES, "img": {"src", "alt", "width", "height"}}
 _INLINE = re.compile(r"data:image/(png|jpeg);base64,[A-Za-z0-9+/=\s]+")
-# MathJax commands that make links or carry attributes into the page.
-_TEX = re.compile(r"\\(href|url|class|cssId|style|require|unicode|let|def|newcommand|renewcommand)\b")
+# MathJax commands that make links, carry attributes into the page, or put such a command together from pieces.
+_TEX = re.compile(
+    r"\\+(href|url|class|cssId|style|data|bbox|mmlToken|require|unicode|let|csname|[gex]?def"
+    r"|(?:re)?new(?:command|environment))(?![A-Za-z])"
+)
+# Where Markdown, as nbconvert and JupyterLab read it, would begin a tag, an address in angle brackets, an entity that
+# hides a backslash, a link's or picture's target, a definition of one, an address written out, or one of e-mail.
+_BEGINS = re.compile(
+    r"(?<=<)(?=\S)|(?<=&)(?=#|bsol;)|(?<=\])(?=[(:\[])|(?<=:)(?=//)|(?<=www)(?=\.)|(?<=[\w.+-])(?=@[\w-]+\.)",
+    re.IGNORECASE,
+)
+_APART = "\u2060"  # WORD JOINER: seen by no reader, neither in prose nor in code, and part of no syntax
 
 _ERRORS = {
     name for name, value in vars(builtins).items() if isinstance(value, type) and issubclass(value, BaseException)
@@ -110,15 +122,14 @@ def sanitized(output: NotebookNode) -> NotebookNode | None:
 
 
 def sanitized_markdown(text: str) -> str:
-    """A written answer as Markdown without HTML, links, remote pictures, and TeX commands that make links.
+    """A written answer as Markdown that gives no HTML, link or picture, nor TeX commands that make links.
 
-    They show as they were typed. A cleaner that drops HTML would take `rate<best` for the beginning of a tag and
-    swallow the rest of an honest sentence; and nbconvert lets a Markdown link lead to `javascript:`.
+    They show as they were typed: an invisible character keeps the parts of their syntax apart. A cleaner that drops
+    HTML would take `rate<best` for the beginning of a tag and swallow the rest of an honest sentence; and the pages
+    are made by formgrader and JupyterLab too, each with a Markdown of its own, which link addresses written out.
     """
-    shown = re.sub(r"<(?=[A-Za-z/!?])", "&lt;", text[:MAX_TEXT])
-    shown = re.sub(r"&(?=#)", "&amp;", shown)  # a numbered entity could hide a backslash from the next line
-    shown = re.sub(r"\](?=[(:\[])", "] ", shown)
-    return _TEX.sub(r"\1", shown).replace("![", "[")
+    kept = text if len(text) <= MAX_WRITTEN else f"{text[:MAX_WRITTEN]}\n\n(Cut after {MAX_WRITTEN:,} characters.)"
+    return _BEGINS.sub(_APART, _TEX.sub(r"\1", kept))
 
 
 def _clean(html: str) -> str:

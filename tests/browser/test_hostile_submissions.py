@@ -46,6 +46,7 @@ HTML = (
     f"$\\href{{javascript:{RUN}}}{{x}}$ \\(\\require{{html}}\\class{{x}}{{y}}\\)",
 )
 ALL = "".join(HTML)
+LINKS = f"{EVIL}/bare www.evil.invalid eve@evil.invalid <{EVIL}/angle> <1e@evil.invalid> [y]\n\n[y]: {EVIL}/there\n\n"
 PIXEL = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(20)).decode()
 ACTIVE = "iframe, object, embed, form, #notebook-container svg, #notebook-container style"
 NAMED = "<img src=x onerror=window.hit=1>"
@@ -119,7 +120,7 @@ def course(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[Cou
     def spoil(notebook: nbformat.NotebookNode) -> None:
         cell(
             notebook, "written"
-        ).source = f"It shrinks. {ALL} [a link](javascript:{RUN}) ![x]({EVIL}/md) ![a](attachment:x.svg)"
+        ).source = f"It shrinks. {LINKS} {ALL} [a link](javascript:{RUN}) ![x]({EVIL}/md) ![a](attachment:x.svg)"
         cell(notebook, "written").attachments = {"x.svg": {"image/svg+xml": f"<svg onload='{RUN}'/>"}}
         cell(notebook, "title").source = f"<script>{RUN}</script>"
         notebook.metadata["title"] = ALL
@@ -168,6 +169,7 @@ class Watched:
 
     def expect_nothing_happened(self) -> None:
         self.page.wait_for_timeout(1_500)
+        assert self.page.locator("a[href*='evil.invalid']:not(.jp-OutputArea-output a)").count() == 0
         for link in self.page.locator("a:has-text('a link')").all():
             link.click(force=True, no_wait_after=True, timeout=2_000)
         assert [frame.evaluate("window.hit") for frame in self.page.frames] == [None] * len(self.page.frames)
