@@ -1,0 +1,447 @@
+"""Lesson 03: references, named mistakes, right answers in other styles, stubs, changes to the references."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import importlib.util
+import inspect
+import re
+import textwrap
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import course_lib
+from course_lib.exercises.sgd_and_momentum import (
+    EXERCISES,
+    LESSON,
+    WITHHELD,
+    minibatches,
+    momentum_step,
+    nesterov_step,
+    sgd_step,
+)
+from course_lib.optimizers import SGD
+from course_lib.parameters import Parameters
+from course_lib.training import minibatches as batches_of_the_course
+from tests.exercises.exercise_checks import (
+    GENERIC_STUBS,
+    SEEDS,
+    assert_form,
+    assert_rejected_by_name,
+    assert_right,
+    assert_stub_earns_nothing,
+    grade,
+)
+
+BY_NAME = {exercise.name: exercise for exercise in EXERCISES}
+MISTAKES = [(exercise.name, mistake.name) for exercise in EXERCISES for mistake in exercise.misconceptions]
+
+
+# Right answers as other people write them
+
+
+def batches_by_shuffling(n: int, batch_size: int, rng: Any) -> Any:
+    order = np.arange(n)
+    rng.shuffle(order)
+    batches = []
+    while len(order):
+        batches.append(order[:batch_size])
+        order = order[batch_size:]
+    return batches
+
+
+def batches_by_splitting(n: int, batch_size: int, rng: Any) -> Any:
+    return np.split(rng.permutation(n), range(batch_size, n, batch_size))
+
+
+def batches_by_sorting(n: int, batch_size: int, rng: Any) -> Any:
+    """Random keys decide the order; a batch itself may then stand in any order."""
+    order = rng.random(n).argsort()
+    return tuple(
+        np.sort(order[i * batch_size : (i + 1) * batch_size]) for i in range((n + batch_size - 1) // batch_size)
+    )
+
+
+def batches_in_a_loop(n: int, batch_size: int, rng: Any) -> Any:
+    batches: list[list[int]] = [[]]
+    for index in rng.permutation(n).tolist():
+        if len(batches[-1]) == batch_size:
+            batches.append([])
+        batches[-1].append(index)
+    return [np.array(batch) for batch in batches]
+
+
+def batches_in_32_bits(n: int, batch_size: int, rng: Any) -> Any:
+    order = rng.choice(n, size=n, replace=False).astype(np.int32)
+    return [order[start : min(start + batch_size, n)] for start in range(0, n, batch_size)]
+
+
+def sgd_loop(theta: Any, grad: Any, lr: float) -> Any:
+    new = np.empty_like(theta)
+    for i in np.ndindex(*theta.shape):
+        new[i] = theta[i] - lr * grad[i]
+    return new
+
+
+def sgd_in_place_on_a_copy(theta: Any, grad: Any, lr: float) -> Any:
+    theta = theta.copy()
+    theta -= lr * grad
+    return theta
+
+
+def sgd_einsum(theta: Any, grad: Any, lr: float) -> Any:
+    return theta + np.einsum(",...->...", -lr, grad)
+
+
+def sgd_flat(theta: Any, grad: Any, lr: float) -> Any:
+    """A view of one flat vector comes back."""
+    return (theta.ravel() - lr * grad.ravel()).reshape(theta.shape)
+
+
+def sgd_single(theta: Any, grad: Any, lr: float) -> Any:
+    """Keeps float32 throughout."""
+    kind = theta.dtype.type
+    new = theta - kind(lr) * grad
+    assert new.dtype == kind
+    return new
+
+
+def momentum_loop(theta: Any, grad: Any, velocity: Any, lr: float, momentum: float) -> Any:
+    new_theta, new_velocity = theta.copy(), velocity.copy()
+    for i in np.ndindex(*theta.shape):
+        new_velocity[i] = momentum * velocity[i] + grad[i]
+        new_theta[i] -= lr * new_velocity[i]
+    return new_theta, new_velocity
+
+
+def momentum_in_place_on_copies(theta: Any, grad: Any, velocity: Any, lr: float, momentum: float) -> Any:
+    theta, velocity = theta.copy(), velocity.copy()
+    velocity *= momentum
+    velocity += grad
+    theta -= lr * velocity
+    return [theta, velocity]
+
+
+def momentum_einsum(theta: Any, grad: Any, velocity: Any, lr: float, momentum: float) -> Any:
+    """Both sums as one product with a small matrix; what comes back are views of the result."""
+    rules = np.array([[1.0, -lr, -lr * momentum], [0.0, 1.0, momentum]])
+    theta, velocity = np.einsum("ij,j...->i...", rules, np.stack([theta, grad, velocity]))
+    return theta, velocity
+
+
+def momentum_by_parts(theta: Any, grad: Any, velocity: Any, lr: float, momentum: float) -> Any:
+    """SGD's step, and then a share of the old velocity."""
+    return theta - lr * grad - lr * momentum * velocity, np.add(np.multiply(momentum, velocity), grad)
+
+
+def momentum_single(theta: Any, grad: Any, velocity: Any, lr: float, momentum: float) -> Any:
+    kind = theta.dtype.type
+    velocity = kind(momentum) * velocity + grad
+    theta = theta - kind(lr) * velocity
+    assert theta.dtype == velocity.dtype == kind
+    return theta, velocity
+
+
+def nesterov_loop(theta: Any, grad: Any, velocity: Any, lr: float, momentum: float) -> Any:
+    new_theta, new_velocity = theta.copy(), velocity.copy()
+    for i in np.ndindex(*theta.shape):
+        new_velocity[i] = momentum * velocity[i] + grad[i]
+        new_theta[i] -= lr * (grad[i] + momentum * new_velocity[i])
+    return new_theta, new_velocity
+
+
+def nesterov_in_place_on_copies(theta: Any, grad: Any, velocity: Any, lr: float, momentum: float) -> Any:
+    theta, velocity = theta.copy(), velocity.copy()
+    velocity *= momentum
+    velocity += grad
+    theta -= lr * grad
+    theta -= lr * momentum * velocity
+    return theta, velocity
+
+
+def nesterov_einsum(theta: Any, grad: Any, velocity: Any, lr: float, momentum: float) -> Any:
+    rules = np.array([[1.0, -lr * (1 + momentum), -lr * momentum**2], [0.0, 1.0, momentum]])
+    return tuple(np.einsum("ij,j...->i...", rules, np.stack([theta, grad, velocity])))
+
+
+def nesterov_as_momentum_twice(theta: Any, grad: Any, velocity: Any, lr: float, momentum: float) -> Any:
+    """Momentum's step to keep the velocity, and again to move with it."""
+    _, velocity = momentum_step(theta, grad, velocity, lr, momentum)
+    return momentum_step(theta, grad, velocity, lr, momentum)[0], velocity
+
+
+def nesterov_single(theta: Any, grad: Any, velocity: Any, lr: float, momentum: float) -> Any:
+    kind = theta.dtype.type
+    velocity = kind(momentum) * velocity + grad
+    theta = theta - kind(lr) * (grad + kind(momentum) * velocity)
+    assert theta.dtype == velocity.dtype == kind
+    return theta, velocity
+
+
+RIGHT: dict[str, list[Callable[..., Any]]] = {
+    "minibatches": [
+        batches_by_shuffling,
+        batches_by_splitting,
+        batches_by_sorting,
+        batches_in_a_loop,
+        batches_in_32_bits,
+        batches_of_the_course,
+    ],
+    "sgd_step": [sgd_loop, sgd_in_place_on_a_copy, sgd_einsum, sgd_flat, sgd_single],
+    "momentum_step": [
+        momentum_loop,
+        momentum_in_place_on_copies,
+        momentum_einsum,
+        momentum_by_parts,
+        momentum_single,
+    ],
+    "nesterov_step": [
+        nesterov_loop,
+        nesterov_in_place_on_copies,
+        nesterov_einsum,
+        nesterov_as_momentum_twice,
+        nesterov_single,
+    ],
+}
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=BY_NAME)
+def test_form(exercise: Any) -> None:
+    assert exercise.lesson == LESSON
+    assert_form(exercise)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("name", BY_NAME)
+def test_reference_earns_all_points(name: str, seed: int) -> None:
+    assert_right(BY_NAME[name], BY_NAME[name].reference, seed)
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"), [(n, f) for n, fs in RIGHT.items() for f in fs], ids=lambda x: getattr(x, "__name__", x)
+)
+def test_right_answers_in_other_styles_earn_all_points(name: str, answer: Callable[..., Any]) -> None:
+    for seed in SEEDS:
+        assert_right(BY_NAME[name], answer, seed)
+
+
+@pytest.mark.parametrize(("name", "mistake"), MISTAKES)
+def test_every_named_mistake_is_rejected_by_its_name(name: str, mistake: str) -> None:
+    for seed in SEEDS:
+        assert_rejected_by_name(BY_NAME[name], mistake, seed)
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+@pytest.mark.parametrize("stub", GENERIC_STUBS)
+def test_generic_stubs_earn_nothing(name: str, stub: str) -> None:
+    for seed in range(3):
+        assert_stub_earns_nothing(BY_NAME[name], GENERIC_STUBS[stub], seed)
+
+
+# What is said of batches where many answers are right
+
+
+def from_numpy_s_own_state(n: int, batch_size: int, rng: Any) -> Any:
+    order = np.random.permutation(n)  # noqa: NPY002 - the mistake itself
+    return [order[i : i + batch_size] for i in range(0, n, batch_size)]
+
+
+def rotated(n: int, batch_size: int, rng: Any) -> Any:
+    order = np.roll(np.arange(n), rng.integers(n))
+    return [order[i : i + batch_size] for i in range(0, n, batch_size)]
+
+
+def a_few_pairs_exchanged(n: int, batch_size: int, rng: Any) -> Any:
+    order = np.arange(n)
+    for _ in range(2):
+        i, j = rng.integers(n, size=2)
+        order[[i, j]] = order[[j, i]]
+    return [order[i : i + batch_size] for i in range(0, n, batch_size)]
+
+
+def first_half_shuffled(n: int, batch_size: int, rng: Any) -> Any:
+    order = np.concatenate([rng.permutation(n // 2), n // 2 + rng.permutation(n - n // 2)])
+    return [order[i : i + batch_size] for i in range(0, n, batch_size)]
+
+
+@pytest.mark.parametrize(
+    ("answer", "points", "said"),
+    [
+        (from_numpy_s_own_state, 0, "Two generators of one seed gave different orders"),
+        (lambda n, batch_size, _rng: minibatches(n, batch_size, np.random.default_rng(7)), 0, "gave the same order"),
+        (rotated, 0, "neighbours|nothing was shuffled"),
+        (a_few_pairs_exchanged, 0, "neighbours|nothing was shuffled"),
+        (first_half_shuffled, 4, "every order must be as likely as any other"),
+        (lambda n, b, rng: [batch.tolist() for batch in minibatches(n, b, rng)], 0, "Batch 0 should be an array"),
+        (lambda n, b, rng: [batch + 0.0 for batch in minibatches(n, b, rng)], 0, "whole numbers"),
+        (lambda n, b, rng: [batch + 1 for batch in minibatches(n, b, rng)], 0, "is outside 0 to 31"),
+        (lambda n, b, rng: [batch - 1 for batch in minibatches(n, b, rng)], 0, "Index -1 is outside 0 to 31"),
+        (lambda n, b, rng: minibatches(n, b, rng)[0], 0, "Return a list of index arrays"),
+        (lambda n, b, rng: minibatches(n, b, rng)[:-1], 0, "there should be 4 batches of sizes 8, 8, 8, 8; you"),
+        (lambda n, b, rng: minibatches(n, b, rng)[:1] * -(-n // b), 0, "in an epoch each example comes once"),
+    ],
+)
+def test_batches_that_are_wrong_are_told_why(answer: Callable[..., Any], points: int, said: str) -> None:
+    for seed in SEEDS:
+        result = grade(BY_NAME["minibatches"], answer, seed)
+        assert result.points == points, result.message
+        assert re.search(said, result.message), result.message
+
+
+@pytest.mark.parametrize("mistake", ["last_batch_dropped", "last_batch_padded", "even_sizes"])
+def test_a_wrong_last_batch_costs_its_own_group_only(mistake: str) -> None:
+    wrong = next(m for m in BY_NAME["minibatches"].misconceptions if m.name == mistake)
+    for seed in SEEDS:
+        result = grade(BY_NAME["minibatches"], wrong.wrong, seed)
+        assert [group.passed for group in result.groups] == [True, False, True]
+
+
+# The references beside the course's SGD and PyTorch's
+
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "sgd_step": {},
+    "momentum_step": {"momentum": 0.9},
+    "nesterov_step": {"momentum": 0.9, "nesterov": True},
+}
+STEPS: dict[str, Callable[..., Any]] = {
+    "sgd_step": sgd_step,
+    "momentum_step": momentum_step,
+    "nesterov_step": nesterov_step,
+}
+
+
+def walk(name: str, theta: Any, grads: list[Any], rates: list[float]) -> Any:
+    """Parameters after feeding the reference its own state."""
+    velocity = np.zeros_like(theta)
+    for grad, lr in zip(grads, rates, strict=True):
+        if name == "sgd_step":
+            theta = sgd_step(theta, grad, lr)
+        else:
+            theta, velocity = STEPS[name](theta, grad, velocity, lr, 0.9)
+    return theta
+
+
+def run(shape: tuple[int, ...] = (3, 4)) -> tuple[Any, list[Any], list[float]]:
+    """A place, 60 slopes of many sizes (one entry always 0), and a rate that falls half-way."""
+    rng = np.random.default_rng(3)
+    grads = [rng.normal(size=shape) * 10.0 ** rng.integers(-3, 3) for _ in range(60)]
+    for grad in grads:
+        grad.flat[0] = 0.0
+    return rng.normal(size=shape), grads, [0.1] * 30 + [0.01] * 30
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_references_agree_with_the_optimizer_of_the_course(name: str) -> None:
+    theta, grads, rates = run()
+    params = Parameters.from_arrays({"w": theta})
+    opt = SGD(params, **OPTIONS[name])
+    for grad, lr in zip(grads, rates, strict=True):
+        opt.lr = lr
+        params.grads["w"][...] = grad
+        opt.step()
+    np.testing.assert_allclose(walk(name, theta, grads, rates), params["w"], rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.torch
+@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed")
+@pytest.mark.parametrize("name", STEPS)
+def test_references_agree_with_pytorch(name: str) -> None:
+    import torch
+
+    theta, grads, rates = run()
+    weights = torch.tensor(theta, requires_grad=True)
+    opt = torch.optim.SGD([weights], **OPTIONS[name])
+    for grad, lr in zip(grads, rates, strict=True):
+        opt.param_groups[0]["lr"] = lr
+        weights.grad = torch.tensor(grad)
+        opt.step()
+    np.testing.assert_allclose(walk(name, theta, grads, rates), weights.detach().numpy(), rtol=1e-10, atol=1e-12)
+
+
+def test_references_keep_float32() -> None:
+    theta, grads, rates = run((5,))
+    for name in STEPS:
+        single = walk(name, theta.astype(np.float32), [grad.astype(np.float32) for grad in grads], rates)
+        assert single.dtype == np.float32
+
+
+def test_batches_are_those_that_fit_draws() -> None:
+    ours, theirs = (f(23, 5, np.random.default_rng(1)) for f in (minibatches, batches_of_the_course))
+    assert [batch.tolist() for batch in ours] == [batch.tolist() for batch in theirs]
+
+
+def test_no_module_left_in_the_sandbox_needs_or_holds_an_answer() -> None:
+    """Whatever the sandbox keeps neither defines one of the answers nor imports a module that is withheld."""
+    for path in Path(course_lib.__file__).parent.glob("*.py"):
+        if path.stem in (*WITHHELD, "__init__", "check", "learner"):  # the package loads its modules only when asked
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        at_import = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+        wanted = {getattr(node, "module", None) or "" for node in at_import}
+        assert not {name.split(".")[-1] for name in wanted} & set(WITHHELD), path.name
+        defined = {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef | ast.FunctionDef)}
+        assert not defined & {"SGD", "minibatches", "_slices", *STEPS}, path.name
+
+
+# Changes to the references: each one must cost points
+
+
+SWAPPED: dict[type[ast.operator], type[ast.operator]] = {
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Div,
+    ast.Div: ast.Mult,
+}
+
+
+def mutants(function: Callable[..., Any]) -> Iterator[tuple[str, Callable[..., Any]]]:
+    """`function` with one operator exchanged, one term of a sum left out, one name or one constant replaced."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    (definition,) = tree.body
+    assert isinstance(definition, ast.FunctionDef)
+    definition.body = definition.body[1:]  # the docstring
+    names = [argument.arg for argument in definition.args.args if argument.arg != "rng"]
+    for position, node in enumerate(ast.walk(tree)):
+        changes: list[Callable[[Any], ast.expr]] = []
+        if isinstance(node, ast.BinOp):
+            changes += [lambda n: ast.BinOp(n.left, SWAPPED[type(n.op)](), n.right)]
+            changes += [lambda n: n.left, lambda n: n.right]
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in names:
+            changes += [partial(_name, other) for other in names if other != node.id]
+        elif isinstance(node, ast.Constant):
+            changes += [lambda n: ast.Constant(n.value + 1)]
+        for change in changes:
+            changed = copy.deepcopy(tree)
+            target = list(ast.walk(changed))[position]
+            replaced = _Replace(target, change(target)).visit(changed)
+            source = ast.unparse(ast.fix_missing_locations(replaced.body[0]))
+            names_there: dict[str, Any] = {"np": np}
+            exec("from __future__ import annotations\n" + source, names_there)
+            yield "; ".join(source.splitlines()[1:]), names_there[definition.name]
+
+
+def _name(name: str, _node: Any) -> ast.expr:
+    return ast.Name(name, ast.Load())
+
+
+class _Replace(ast.NodeTransformer):
+    def __init__(self, target: ast.AST, by: ast.expr) -> None:
+        self.target, self.by = target, by
+
+    def visit(self, node: ast.AST) -> Any:
+        return self.by if node is self.target else self.generic_visit(node)
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_every_change_to_a_reference_costs_points(name: str) -> None:
+    found = list(mutants(BY_NAME[name].reference))
+    assert len(found) >= 6
+    kept = [text for text, mutant in found if grade(BY_NAME[name], mutant, 0).points == BY_NAME[name].points]
+    assert kept == []
