@@ -9,6 +9,7 @@ from course_lib.exercises.exercise import Exercise
 
 LESSONS: Mapping[str, str] = {
     "01_backpropagation": "course_lib.exercises.backpropagation",
+    "02_gradient_descent": "course_lib.exercises.gradient_descent",
     "04_adaptive_optimizers": "course_lib.exercises.adaptive_optimizers",
 }
 """The module that describes each lesson's exercises, by the lesson's folder."""

@@ -49,16 +49,6 @@ def cubic(a: Array, b: Array) -> Callable[[Array], float]:
 
 
 @_listed
-def least_squares(X: Array, y: Array) -> Callable[[Array], float]:
-    """f(theta) = mean((X.theta - y)**2) / 2; X (N, D), y (N,), theta (D,)."""
-
-    def f(theta: Array) -> float:
-        return float(0.5 * np.mean((X @ theta - y) ** 2))
-
-    return f
-
-
-@_listed
 def polynomial(coefficients: Array) -> Callable[[Array], Array]:
     """y = c0 + c1 x + c2 x**2 + ..., elementwise."""
 
