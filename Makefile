@@ -13,8 +13,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export OPENBLAS_NUM_THREADS ?= 1
 export OMP_NUM_THREADS ?= 1
 
-# A notebook's cells share a kernel, so its tests stay together on one core.
-PYTEST := $(BIN)/python -m pytest -n logical --dist loadscope -q
+# A notebook's cells share a kernel, so its tests stay together on one core. What they do is no learner's progress.
+PYTEST := COURSE_PROGRESS=off $(BIN)/python -m pytest -n logical --dist loadscope -q
 FAST := -m "not slow"
 COVERED := $(VENV)/coverage.json
 COVER := --cov=course_lib --cov-branch --cov-report=json:$(COVERED)

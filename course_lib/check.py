@@ -6,6 +6,7 @@ cases whether it passed, and if not: what is wrong, where, and which mistake it 
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import traceback
 import zlib
@@ -85,6 +86,7 @@ def _check(exercise: Exercise, namespace: Mapping[str, Any], seed: int) -> Check
     with captured() as printed:
         answers = run_cases(cases, namespace)
     result = assess(exercise, cases, answers)
+    _keep(result)
     failed = result.outcome not in ("right", "unanswered")
     _failures[exercise.name] = _failures.get(exercise.name, 0) + 1 if failed else 0
     text = printed.getvalue()
@@ -93,6 +95,16 @@ def _check(exercise: Exercise, namespace: Mapping[str, Any], seed: int) -> Check
     # nbgrader reads the plain text as the cell's points. A stretch cell has 0 there: its points are a bonus.
     plain = f"bonus {result.points} of {exercise.points}" if exercise.stretch else str(result.points)
     return CheckResult(result.points, html, f"{exercise.name}: {plain}. {result.message}", plain, result)
+
+
+def _keep(result: ExerciseResult) -> None:
+    """Note the points in the learner's progress file; without it, or with one that is broken, a check goes on alike."""
+    if result.outcome == "unanswered":
+        return
+    with contextlib.suppress(Exception):
+        from course_lib.study import records
+
+        records.note_check(result.exercise.lesson, result.exercise.name, result.points, result.exercise.points)
 
 
 def _failed(sentence: str) -> CheckResult:

@@ -21,5 +21,7 @@ def pytest_configure(config: pytest.Config) -> None:
     from autograder.tools import put_scripts_on_path
 
     put_scripts_on_path()
+    # A check keeps its points in the learner's progress file; a test run is no learner.
+    os.environ.setdefault("COURSE_PROGRESS", "off")
     # Widgets, kernels and caches of a test run have no place in the home folder's settings.
     os.environ.setdefault("JUPYTER_PLATFORM_DIRS", "1")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import re
 import sys
 import tempfile
@@ -45,7 +46,7 @@ def executed(source: Source) -> NotebookNode:
             resources={"metadata": {"path": folder}},
         )
         try:
-            client.execute()
+            client.execute(env={**os.environ, "COURSE_PROGRESS": "off"})  # a build is no learner
         except CellExecutionError as error:
             traceback = "\n".join(_COLOURS.sub("", str(error.traceback)).strip().splitlines()[-12:])
             raise BuildError([Problem(_failed(source, notebook), f"the solution raises:\n{traceback}")]) from error
