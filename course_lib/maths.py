@@ -30,7 +30,7 @@ def to_mathml(tex: str, *, display: bool = False) -> str:
         display: whether it stands in a line of its own, large, or within a sentence.
 
     Raises:
-        MarkupError: an unknown command, an open brace, a definition of a command, or nothing at all.
+        MarkupError: an unknown command, an open brace, or nothing at all.
     """
     from math_core import LatexError
 
@@ -71,7 +71,7 @@ def to_html(text: str, *, inline: bool = False) -> str:
 def _converter() -> LatexToMathML:
     from math_core import LatexToMathML
 
-    return LatexToMathML(fancy_error=False, max_expansions=0)
+    return LatexToMathML(fancy_error=False)
 
 
 @functools.cache
