@@ -10,22 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
-import ipywidgets as widgets
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
 
-from course_lib import figures
 from course_lib._typing import Array
+from course_lib.explore.controls import Button, Choice, Slider
 from course_lib.explore.exploration import Exploration
+from course_lib.explore.marks import Arrow, Mark, Node, Text
+from course_lib.explore.prediction import Prediction
+from course_lib.explore.scene import Panel, Scene
 from course_lib.graph import BackwardStep, Value
 
-FORWARD, BACKWARD = figures.PALETTE["blue"], figures.PALETTE["vermillion"]
 SYMBOLS = {"*": "\u00d7", "-": "\u2212", "**2": "( )\u00b2"}
-LOOK = "max-width: 46em; line-height: 1.5"
 CLOSE = 1e-4
 """Relative difference up to which a slope by differences agrees with a gradient."""
 
@@ -202,61 +199,41 @@ def _signed(number: float) -> str:
     return f"{number + 0.0:.4g}".replace("-", "\u2212")
 
 
-def draw(expression: Expression, now: Moment) -> Figure:
-    """The graph as a picture: values above, gradients below, on every node and edge that has one."""
-    with figures.style():
-        width = max(x for x, _ in expression.places.values())
-        fig = Figure(figsize=(8.6, 3.7), dpi=figures.SCREEN_DPI)
-        ax = fig.add_subplot()
-        ax.set_axis_off()
-        ax.set(xlim=(-0.4, width + 0.4), ylim=(-0.5, 3.0))
-        for node in now.nodes:
-            for operand, edge in enumerate(node.inputs):
-                _draw_edge(ax, expression, edge.source, node, operand, now)
-        for node in now.nodes:
-            _draw_node(ax, expression, node, now)
-        ax.text(-0.4, 2.95, expression.formula, family="monospace", va="top")
-        ax.text(width + 0.4, 2.95, "above: value", color=FORWARD, ha="right", va="top")
-        ax.text(width + 0.4, 2.72, "below: gradient", color=BACKWARD, ha="right", va="top")
-    return fig
+def panel(expression: Expression, now: Moment) -> Panel:
+    """The graph: values above in blue, gradients below in vermillion, on every node and edge that has one."""
+    width = max(x for x, _ in expression.places.values())
+    drawn: list[Mark] = [
+        _edge(expression, edge.source, node, operand, now)
+        for node in now.nodes
+        for operand, edge in enumerate(node.inputs)
+    ]
+    drawn += [_node(expression, node, now) for node in now.nodes]
+    drawn += [
+        Text(-0.4, 2.85, expression.formula, align="start"),
+        Text(width + 0.4, 2.85, "above: value", "blue", align="end"),
+        Text(width + 0.4, 2.85, "below: gradient", "vermillion", align="end", dy=18),
+    ]
+    return Panel(drawn, xlim=(-0.4, width + 0.4), ylim=(-0.5, 3.0), axes=False, height=350)
 
 
-def _draw_edge(ax: Any, expression: Expression, source: Value, node: Value, operand: int, now: Moment) -> None:
-    (x0, y0), (x1, y1) = expression.places[source.name], expression.places[node.name]
+def _edge(expression: Expression, source: Value, node: Value, operand: int, now: Moment) -> Arrow:
     amount = now.sent.get((source.name, node.name, operand))
-    color, width = ("#999999", 1.2) if amount is None else (BACKWARD, 2.2)
-    arrow = {"arrowstyle": "-|>", "color": color, "linewidth": width, "shrinkA": 20, "shrinkB": 20}
-    ax.annotate("", xy=(x1, y1), xytext=(x0, y0), arrowprops=arrow)
-    x, y = (x0 + x1) / 2, (y0 + y1) / 2
-    look = {"ha": "center", "fontsize": 10, "path_effects": [withStroke(linewidth=3.5, foreground="white")]}
-    if node.name in now.known:
-        ax.text(x, y + 0.05, _signed(source.data), color=FORWARD, va="bottom", **look)
-    if amount is not None:
-        ax.text(x, y - 0.07, _signed(amount), color=BACKWARD, va="top", **look)
+    passed = {} if amount is None else {"look": "vermillion", "width": 2.4, "below": _signed(amount)}
+    value = _signed(source.data) if node.name in now.known else ""
+    return Arrow(expression.places[source.name], expression.places[node.name], gap=22, above=value, **passed)  # type: ignore[arg-type]
 
 
-def _draw_node(ax: Any, expression: Expression, node: Value, now: Moment) -> None:
-    x, y = expression.places[node.name]
-    active = node.name == now.active
-    ax.scatter(
-        [x],
-        [y],
-        s=900,
-        marker="o" if node.inputs else "s",
-        facecolor="#fff3c4" if active else "white",
-        edgecolor="black",
-        linewidth=3 if active else 1.2,
-        zorder=3,
+def _node(expression: Expression, node: Value, now: Moment) -> Node:
+    some = "" if node.name in now.complete else " so far"
+    return Node(
+        *expression.places[node.name],
+        text=node.name,
+        under=SYMBOLS.get(node.op, node.op) if node.inputs else "",
+        above=_signed(node.data) if node.name in now.known else "",
+        below=_signed(now.grads[node.name]) + some if node.name in now.grads else "",
+        round=bool(node.inputs),
+        active=node.name == now.active,
     )
-    look = {"ha": "center", "va": "center", "zorder": 4}
-    ax.text(x, y + (0.06 if node.inputs else 0), node.name, fontweight="bold", **look)
-    if node.inputs:
-        ax.text(x, y - 0.1, SYMBOLS.get(node.op, node.op), fontsize=8, **look)
-    if node.name in now.known:
-        ax.text(x, y + 0.24, _signed(node.data), color=FORWARD, ha="center", va="bottom")
-    if node.name in now.grads:
-        some = "" if node.name in now.complete else " so far"
-        ax.text(x, y - 0.26, _signed(now.grads[node.name]) + some, color=BACKWARD, ha="center", va="top")
 
 
 def by_differences(function: Callable[..., Any], expression: Expression, inputs: Mapping[str, float]) -> Array | str:
@@ -306,27 +283,21 @@ class GraphStepper(Exploration):
         namespace: where the learner's `numerical_gradient` is looked up, at every move; in a notebook `globals()`.
 
     Attributes:
-        graph, step: the dropdown and the slider.
+        graph, step, back, next: the choice of the graph, the slider of steps and the two buttons beside it.
         sliders: name -> the slider of that input, for the graph that is shown.
-        image, told, table: what the widget shows: the picture, the step in words, the gradients.
     """
 
+    name = "A graph to step through"
+
     def __init__(self, namespace: Mapping[str, Any] | None = None) -> None:
-        wide = {"description_width": "5em"}
-        self.graph = widgets.Dropdown(options=list(EXPRESSIONS), description="graph", style=wide)
-        self.step = widgets.IntSlider(description="step", style=wide, layout={"width": "26em"})
-        self.back = widgets.Button(description="Back", tooltip="One step back")
-        self.next = widgets.Button(description="Forward", tooltip="One step on")
-        self.image, self.told, self.table = widgets.HTML(), widgets.HTML(), widgets.HTML()
-        self.sliders: dict[str, widgets.FloatSlider] = {}
-        self._inputs = widgets.GridBox(layout={"grid_template_columns": "repeat(2, minmax(16em, 26em))"})
-        moves = widgets.HBox([self.step, self.back, self.next])
-        super().__init__([self.graph, self._inputs, moves, self.image, self.told, self.table], namespace)
-        self._choose()
-        self.graph.observe(lambda _: self._choose(), names="value")
-        self.step.observe(lambda _: self._show(), names="value")
-        self.back.on_click(lambda _: self._move(-1))
-        self.next.on_click(lambda _: self._move(1))
+        self.graph = Choice("graph", list(EXPRESSIONS))
+        self.step = Slider("step", 0, low=0, high=1, step=1)
+        self.back = Button("Back", lambda: self._move(-1), "One step back")
+        self.next = Button("Forward", lambda: self._move(1), "One step on")
+        self.sliders: dict[str, Slider] = {}
+        self._shown = ""
+        question = "In one neuron, b falls from \u22120.5 to \u22122. What will the gradient along w be then?"
+        super().__init__([], namespace, Prediction(question, low=-100, high=100))
 
     @property
     def expression(self) -> Expression:
@@ -338,42 +309,46 @@ class GraphStepper(Exploration):
         """The inputs as the sliders stand."""
         return {name: float(slider.value) for name, slider in self.sliders.items()}
 
-    def _choose(self) -> None:
-        """Show the chosen graph at its own start."""
-        with self.one_at_a_time:
-            self._exchange_inputs()
-            self._show()
-
-    def _exchange_inputs(self) -> None:
+    def settle(self) -> None:
+        """A graph just chosen begins at its own inputs, at step 0."""
+        if self.graph.value == self._shown:
+            return
+        self._shown = self.graph.value
         self.sliders = {
-            name: widgets.FloatSlider(
-                value=value, min=-3, max=3, step=0.1, description=name, style={"description_width": "5em"}
-            )
-            for name, value in self.expression.inputs.items()
+            name: Slider(name, value, low=-3, high=3, step=0.1) for name, value in self.expression.inputs.items()
         }
-        for slider in self.sliders.values():
-            slider.observe(lambda _: self._show(), names="value")
-        self._inputs.children = tuple(self.sliders.values())
-        self.step.max = step_count(self.expression)
         self.step.value = 0
+        self.step.high = step_count(self.expression)
+        sliders = list(self.sliders.values())
+        self.arrange([[self.graph], sliders[:2], sliders[2:], [self.step, self.back, self.next]])
 
     def _move(self, by: int) -> None:
-        with self.one_at_a_time:
-            self.step.value = min(max(self.step.value + by, 0), self.step.max)
+        self.step.value = min(max(self.step.value + by, 0), self.step.high)
 
-    def _show(self) -> None:
-        with self.one_at_a_time:
-            now = moment(self.expression, self.inputs, self.step.value)
-            alt = _alt(self.expression, now, self.step.value, self.step.max)
-            self.image.value = figures.image_html(draw(self.expression, now), alt)
-            self.told.value = f'<p role="status" style="{LOOK}">{escape(now.sentence)}</p>'
-            self.table.value = self._gradients(now)
+    def _now(self) -> Moment:
+        return moment(self.expression, self.inputs, self.step.value)
 
-    def _gradients(self, now: Moment) -> str:
+    def scene(self) -> Scene:
+        """The graph at this step, the step in words, and the gradients of the inputs that are complete."""
+        now = self._now()
+        alt = _alt(self.expression, now, self.step.value, self.step.high)
+        return Scene([panel(self.expression, now)], alt, [now.sentence, *self._gradients(now)])
+
+    def came_out(self) -> str | None:
+        """The gradient along w once b was moved to where it was asked for, and w's gradient is complete."""
+        if self.graph.value != "one neuron" or self.sliders["b"].value > -2 + 1e-6:
+            return None
+        now = self._now()
+        if "w" not in now.complete:
+            return None
+        why = ": the ReLU is off, and nothing passes below it" if now.grads["w"] == 0 else ""
+        return f"with b = {_signed(self.sliders['b'].value)} the gradient along w is {_signed(now.grads['w'])}{why}."
+
+    def _gradients(self, now: Moment) -> list[str]:
         """The gradients of the inputs that are complete, beside the learner's own differences."""
         done = [name for name in self.sliders if name in now.complete]
         if not done:
-            return ""
+            return []
         function = self.own("numerical_gradient")
         found: Array | str = NOT_WRITTEN
         if function is not None:
@@ -390,16 +365,13 @@ class GraphStepper(Exploration):
                     said += f", yours by differences: {_signed(round(float(found[place]), 6))} "
                     near = abs(found[place] - now.grads[name]) <= CLOSE * max(1.0, abs(now.grads[name]))
                     said += "(they agree)" if near else "(they differ)"
-                lines.append(f"<li>{escape(said)}</li>")
-        note = f"<p>{escape(found)}</p>" if isinstance(found, str) else ""
-        return f'<ul style="{LOOK}">{"".join(lines)}</ul>{note}'
+                lines.append(f"{said}.")
+        return [*lines, found] if isinstance(found, str) else lines
 
-    def resting(self) -> tuple[Figure, str, str]:
+    def scene_at_rest(self) -> Scene:
         """The neuron after its last step."""
-        expression = EXPRESSIONS["one neuron"]
-        last = step_count(expression)
-        now = moment(expression, expression.inputs, last)
-        return draw(expression, now), _alt(expression, now, last, last), "A graph to step through."
+        self.step.value = self.step.high
+        return self.scene()
 
 
 def _alt(expression: Expression, now: Moment, step: int, last: int) -> str:

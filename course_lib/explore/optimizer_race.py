@@ -11,17 +11,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from html import escape
 from typing import Any
 
-import ipywidgets as widgets
 import numpy as np
-from matplotlib.figure import Figure
 
-from course_lib import figures
 from course_lib._typing import Array
 from course_lib.exercises import adaptive_optimizers
+from course_lib.explore.controls import Button, Choice, Slider, Toggle
 from course_lib.explore.exploration import Exploration
+from course_lib.explore.marks import Contours, Line, Mark, Points, Text, look
+from course_lib.explore.prediction import Prediction
+from course_lib.explore.scene import Panel, Scene
 
 MAX_STEPS = 300
 SAME_RATE = 0.01
@@ -184,20 +184,40 @@ def tune(racer: Racer, function: Callable[..., Any], surface: Surface, steps: in
     return float(rates[int(np.argmin(ends))])
 
 
+def gains(place: str, rates: Mapping[str, float], steps: int) -> str:
+    """Whose loss these rates lower most, beside one rate for all, in words; found on the course's versions.
+
+    Args:
+        place: the surface's name.
+        rates: racer's name -> its rate.
+        steps: how many.
+    """
+    surface = SURFACES[place]
+
+    def loss(racer: Racer, lr: float) -> float:
+        path = run(racer, _course(racer), surface, lr, steps)
+        return float(surface.loss(*path[-1])) if len(path) == steps + 1 else np.inf
+
+    losses = {racer.name: (loss(racer, SAME_RATE), loss(racer, rates[racer.name])) for racer in RACERS}
+    order = sorted(losses, key=lambda name: max(losses[name][1], LEAST) / max(losses[name][0], LEAST))
+    told = [f"{name} from {_short(losses[name][0])} to {_short(losses[name][1])}" for name in order]
+    return f"{order[0]} gains most. Losses on the {place}: {', '.join(told)}."
+
+
 @dataclass(frozen=True)
 class Entry:
     """One racer's run.
 
     Attributes:
         label: "Adam", or "Adam (yours)".
-        look: how its line is drawn.
+        look: the colour, line style and marker of its line.
         path: shape (K + 1, 2).
         losses: shape (K + 1,).
         lost: whether it ran away before the last step.
     """
 
     label: str
-    look: Mapping[str, Any]
+    look: str
     path: Array
     losses: Array
     lost: bool
@@ -221,6 +241,8 @@ def verdict(entries: Sequence[Entry], place: str, steps: int) -> str:
 
 
 def _short(loss: Any) -> str:
+    if loss == np.inf:
+        return "off the surface"
     return f"{float(loss):.2g}" if loss >= LEAST else "below 1e-9"
 
 
@@ -228,41 +250,51 @@ def _listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def draw(entries: Sequence[Entry], surface: Surface, steps: int) -> Figure:
+def panels(entries: Sequence[Entry], surface: Surface, steps: int) -> list[Panel]:
     """Paths on the surface's contours, and loss against step."""
-    with figures.style():
-        fig = Figure(figsize=(8.6, 4.2), dpi=figures.SCREEN_DPI)
-        ground, chart = fig.subplots(1, 2, width_ratios=[1.25, 1])
-        x = np.linspace(-surface.half_width, surface.half_width, 161)
-        y = np.linspace(-surface.half_height, surface.half_height, 121)
-        heights = np.sqrt(surface.loss(*np.meshgrid(x, y)))  # even steps of the root: the bottom shows too
-        ground.contour(x, y, heights, levels=14, colors="#b8b8b8", linewidths=0.8, linestyles="solid")
-        ground.grid(visible=False)
-        for entry in entries:
-            plain = {"color": entry.look["color"], "linestyle": entry.look["linestyle"]}
-            ground.plot(entry.path[:, 0], entry.path[:, 1], alpha=0.9, **plain)
-            if not entry.lost:
-                ground.plot(*entry.path[-1], entry.look["marker"], color=entry.look["color"], markersize=8)
-            losses = np.maximum(entry.losses, LEAST)
-            often = {**entry.look, "markevery": max(1, steps // 8)}
-            chart.plot(np.arange(len(losses)), losses, label=entry.label, **often)
-        ground.plot(*surface.start, "*", color="black", markersize=12)
-        ground.annotate("start", surface.start, xytext=(6, 8), textcoords="offset points", fontsize=10)
-        ground.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]), xlabel="x", ylabel="y", title=f"loss = {surface.formula}")
-        chart.set(xlim=(0, steps), yscale="log", xlabel="step", ylabel="loss")
-        lowest = min((max(float(entry.losses.min()), LEAST) for entry in entries), default=0.1)
-        top = float(surface.loss(*surface.start))
-        chart.set_ylim(min(lowest / 2, top / 20), 20 * top)
-        if entries:
-            fig.legend(loc="outside lower center", ncols=len(entries))
-    return fig
+    paths: list[Mark] = [_ground(surface)]
+    losses: list[Mark] = []
+    for entry in entries:
+        paths.append(Line(entry.path[:, 0], entry.path[:, 1], entry.look))
+        if not entry.lost:
+            paths.append(Points(entry.path[-1:, 0], entry.path[-1:, 1], entry.look, size=11))
+        drawn = np.maximum(entry.losses, LEAST)
+        losses.append(Line(np.arange(len(drawn)), drawn, entry.look, entry.label, every=max(1, steps // 8)))
+    x, y = surface.start
+    paths += [Points([x], [y], "black", size=11, marker="*")]
+    paths += [Text(*surface.start, "start", align="start", dx=8, dy=-12)]
+    lowest = min((max(float(entry.losses.min()), LEAST) for entry in entries), default=0.1)
+    top = float(surface.loss(*surface.start))
+    return [
+        Panel(
+            paths,
+            title=f"loss = {surface.formula}",
+            xlabel="x",
+            ylabel="y",
+            xlim=(-surface.half_width, surface.half_width),
+            ylim=(-surface.half_height, surface.half_height),
+            height=360,
+            share=1.25,
+        ),
+        Panel(
+            losses,
+            title="loss after each step",
+            xlabel="step",
+            ylabel="loss",
+            xlim=(0, steps),
+            ylim=(min(lowest / 2, top / 20), 20 * top),
+            ylog=True,
+            height=360,
+        ),
+    ]
 
 
 @cache
-def _resting_entries() -> tuple[Entry, ...]:
-    """The race as it stands where no kernel runs: the course's versions, one rate for all."""
-    surface = SURFACES["badly scaled bowl"]
-    return tuple(_entry(racer, _course(racer), surface, SAME_RATE, 100, mine=False) for racer in RACERS)
+def _ground(surface: Surface) -> Contours:
+    x = np.linspace(-surface.half_width, surface.half_width, 161)
+    y = np.linspace(-surface.half_height, surface.half_height, 121)
+    heights = np.sqrt(surface.loss(*np.meshgrid(x, y)))  # even steps of the root: the bottom shows too
+    return Contours(x, y, heights, np.linspace(heights.min(), heights.max(), 16)[1:-1].tolist())
 
 
 def _course(racer: Racer) -> Callable[..., Any]:
@@ -272,9 +304,8 @@ def _course(racer: Racer) -> Callable[..., Any]:
 
 def _entry(racer: Racer, function: Callable[..., Any], surface: Surface, lr: float, steps: int, *, mine: bool) -> Entry:
     path = run(racer, function, surface, lr, steps)
-    look = figures.line(RACERS.index(racer))
     label = f"{racer.name} (yours)" if mine else racer.name
-    return Entry(label, look, path, surface.loss(path[:, 0], path[:, 1]), len(path) < steps + 1)
+    return Entry(label, look(RACERS.index(racer)), path, surface.loss(path[:, 0], path[:, 1]), len(path) < steps + 1)
 
 
 class OptimizerRace(Exploration):
@@ -285,51 +316,32 @@ class OptimizerRace(Exploration):
             notebook `globals()`.
 
     Attributes:
-        surface, steps: the dropdown and the slider.
+        surface, steps: the choice of the surface, and the slider.
         runs, rates: racer's name -> its tick box, and the slider of its learning rate.
         same, best: buttons that set all rates: to one rate, or each to its own best.
-        image, told: what the widget shows: the picture, and who is ahead in words.
     """
 
+    name = "A race of optimizers"
+
     def __init__(self, namespace: Mapping[str, Any] | None = None) -> None:
-        self._quiet = False
-        wide = {"description_width": "11em"}
-        self.surface = widgets.Dropdown(options=list(SURFACES), description="surface", style=wide)
-        self.steps = widgets.IntSlider(
-            value=100, min=1, max=MAX_STEPS, description="steps", style=wide, layout={"width": "32em"}
-        )
-        self.runs = {
-            racer.name: widgets.Checkbox(
-                value=True, description=f"race {racer.name}", indent=False, layout={"width": "10em"}
-            )
-            for racer in RACERS
-        }
+        self.surface = Choice("surface", list(SURFACES))
+        self.steps = Slider("steps", 100, low=1, high=MAX_STEPS, step=1)
+        self.runs = {racer.name: Toggle(f"race {racer.name}") for racer in RACERS}
         self.rates = {
-            racer.name: widgets.FloatLogSlider(
-                value=SAME_RATE,
-                min=LOWEST,
-                max=HIGHEST,
-                step=NOTCH,
-                readout_format=".2g",
-                description=f"rate of {racer.name}",
-                style=wide,
-                layout={"width": "32em"},
+            racer.name: Slider(
+                f"rate of {racer.name}", SAME_RATE, low=10**LOWEST, high=10**HIGHEST, step=NOTCH, log=True
             )
             for racer in RACERS
         }
-        self.same = widgets.Button(description="One rate for all", tooltip=f"Set every rate to {SAME_RATE}")
-        self.best = widgets.Button(
-            description="Each its best rate", tooltip="Search each racer's rate for the lowest loss after these steps"
+        self.same = Button("One rate for all", self._one_rate, f"Set every rate to {SAME_RATE}")
+        self.best = Button(
+            "Each its best rate", self._best_rates, "Search each racer's rate for the lowest loss after these steps"
         )
-        self.image, self.told = widgets.HTML(), widgets.HTML()
-        rows = [widgets.HBox([self.rates[racer.name], self.runs[racer.name]]) for racer in RACERS]
-        buttons = widgets.HBox([self.same, self.best])
-        super().__init__([self.surface, self.steps, *rows, buttons, self.told, self.image], namespace)
-        for control in (self.surface, self.steps, *self.runs.values(), *self.rates.values()):
-            control.observe(lambda _: self._show(), names="value")
-        self.same.on_click(lambda _: self._set_rates(lambda _racer: SAME_RATE))
-        self.best.on_click(lambda _: self._set_rates(self._tuned))
-        self._show()
+        self._gained: str | None = None
+        rows = [[self.rates[racer.name], self.runs[racer.name]] for racer in RACERS]
+        question = "Here every racer has the rate 0.01. Give each its own best rate instead: whose loss falls the most?"
+        prediction = Prediction(question, [racer.name for racer in RACERS])
+        super().__init__([[self.surface, self.steps], *rows, [self.same, self.best]], namespace, prediction)
 
     def _tuned(self, racer: Racer) -> float:
         surface, steps = SURFACES[self.surface.value], self.steps.value
@@ -340,13 +352,19 @@ class OptimizerRace(Exploration):
         except Exception:  # noqa: BLE001 - a learner's function that stops is replaced, and named when it is shown
             return tune(racer, _course(racer), surface, steps)
 
-    def _set_rates(self, rate: Callable[[Racer], float]) -> None:
-        with self.one_at_a_time:
-            self._quiet = True
-            for racer in RACERS:
-                self.rates[racer.name].value = rate(racer)
-            self._quiet = False
-            self._show()
+    def _one_rate(self) -> None:
+        for rate in self.rates.values():
+            rate.value = SAME_RATE
+
+    def _best_rates(self) -> None:
+        for racer in RACERS:
+            self.rates[racer.name].value = self._tuned(racer)
+        rates = {name: float(rate.value) for name, rate in self.rates.items()}
+        self._gained = gains(self.surface.value, rates, self.steps.value)
+
+    def came_out(self) -> str | None:
+        """Who gained most, once the button of the best rates was pressed."""
+        return self._gained
 
     def _function(self, racer: Racer) -> tuple[Callable[..., Any], bool]:
         """What the racer runs on, and whether that is the learner's."""
@@ -386,23 +404,12 @@ class OptimizerRace(Exploration):
             )
         return entries, notes
 
-    def _show(self) -> None:
-        with self.one_at_a_time:
-            if self._quiet:
-                return
-            entries, notes = self._entries()
-            place, steps = self.surface.value, self.steps.value
-            said = verdict(entries, place, steps)
-            picture = figures.image_html(draw(entries, SURFACES[place], steps), _alt(SURFACES[place], said))
-            paragraphs = "".join(f"<p>{escape(text)}</p>" for text in (said, *notes))
-            self.image.value = picture
-            self.told.value = f'<div role="status" style="max-width: 50em; line-height: 1.5">{paragraphs}</div>'
-
-    def resting(self) -> tuple[Figure, str, str]:
-        """The race with one rate for all, run by the course's versions."""
-        place, entries = "badly scaled bowl", _resting_entries()
-        alt = _alt(SURFACES[place], verdict(entries, place, 100))
-        return draw(entries, SURFACES[place], 100), alt, "A race of optimizers."
+    def scene(self) -> Scene:
+        """The race, who is ahead, and whose functions ran."""
+        entries, notes = self._entries()
+        place, steps = self.surface.value, self.steps.value
+        said = verdict(entries, place, steps)
+        return Scene(panels(entries, SURFACES[place], steps), _alt(SURFACES[place], said), [said, *notes])
 
 
 def _alt(surface: Surface, said: str) -> str:
