@@ -30,7 +30,8 @@ class Limits:
     """What a submission may use.
 
     Attributes:
-        cell: seconds for one cell; set-up cells, which are the instructor's, may take longer.
+        cell: seconds for one cell, waiting for a processor not counted (:mod:`autograder.sandbox.clock`); set-up cells,
+            which are the instructor's, may take longer.
         total: seconds for all of them, starting the sandbox included.
         memory: bytes of address space of each process, where the system can limit it, and of memory in use by all.
         kept_output: bytes of output that are kept of a cell; the rest is dropped as it comes.

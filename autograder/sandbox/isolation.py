@@ -149,6 +149,7 @@ def environment(place: Place, run: str) -> dict[str, str]:
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",
+        "MALLOC_ARENA_MAX": "2",  # glibc reserves 64 MB of address space, which is limited, for each further one
         "COURSE_WORK": str(place.room / "work"),
         "COURSE_RUN": run,
     }

@@ -34,6 +34,7 @@ from filelock import FileLock, Timeout
 
 from autograder.assemble import PlannedCell
 from autograder.sandbox import MAX_ANSWERS, CellRun, Limits, Request, Run, SandboxError, State, guest
+from autograder.sandbox.clock import Clock
 from autograder.sandbox.frames import Frames, Outputs, decode
 from autograder.sandbox.isolation import Isolation, Launch, Place, environment
 from autograder.sandbox.watch import Watch
@@ -47,6 +48,8 @@ _PREFIX, _LOCK = "grading-", "lock"
 _YOUNG_SECONDS = 60.0
 _POLL_SECONDS = 0.1
 _END_SECONDS = 12.0
+_LOOK_SECONDS = 0.05
+"""A cell that ran for longer is looked at once more at its end: the next one must not answer for it."""
 _GUILTY: tuple[State, ...] = ("timeout", "crashed")
 
 
@@ -175,7 +178,7 @@ def _hide(text: str, folder: Path) -> str:
 
 def _run_all(request: Request, place: Place, launch: Launch) -> tuple[dict[int, CellRun], bytes, int]:
     """Run the cells; where a guest dies, start another, replay what made names, and go on."""
-    deadline = time.monotonic() + request.limits.total
+    clock = Clock()
     done: dict[int, CellRun] = {}
     guilty: set[int] = set()
     answers = bytearray()
@@ -183,17 +186,17 @@ def _run_all(request: Request, place: Place, launch: Launch) -> tuple[dict[int, 
     alive = False
     while not alive:
         starts += 1
-        with _guest(place, launch, request, answers) as running:
-            alive = _run_in(running, request, done, guilty, deadline)
+        with _guest(place, launch, request, answers, clock) as running:
+            alive = _run_in(running, request, done, guilty, clock)
     return done, bytes(answers), starts
 
 
-def _run_in(running: _Guest, request: Request, done: dict[int, CellRun], guilty: set[int], deadline: float) -> bool:
+def _run_in(running: _Guest, request: Request, done: dict[int, CellRun], guilty: set[int], clock: Clock) -> bool:
     """Run in one guest all that is not done; False where it died."""
     for cell in request.cells:
         if cell.index in guilty or (cell.role == "check" and cell.index in done):
             continue
-        left = deadline - time.monotonic()
+        left = request.limits.total - clock.now()
         stopped = _answer_state(request.cells, cell, done) if cell.role == "check" else None
         if left <= 0 or stopped is not None:
             done.setdefault(cell.index, CellRun("not run"))
@@ -226,7 +229,7 @@ def _answer_state(cells: Sequence[PlannedCell], check: PlannedCell, done: Mappin
 
 
 @contextlib.contextmanager
-def _guest(place: Place, launch: Launch, request: Request, answers: bytearray) -> Iterator[_Guest]:
+def _guest(place: Place, launch: Launch, request: Request, answers: bytearray, clock: Clock) -> Iterator[_Guest]:
     """A running guest; ended, with all that it started, on leaving."""
     _clear_room(place)
     for file in launch.files:
@@ -247,7 +250,8 @@ def _guest(place: Place, launch: Launch, request: Request, answers: bytearray) -
         raise SandboxError(f"the sandbox did not start: {error}") from error
     frames = Frames(process)
     try:
-        running = _Guest(process, frames, Watch(process.pid, place.room, request.limits), request.limits, answers)
+        watch = Watch(process.pid, place.room, request.limits)
+        running = _Guest(process, frames, watch, clock, request.limits, answers)
         running.wait_until_ready()
         yield running
     finally:
@@ -310,12 +314,19 @@ class _Guest:
     """One guest and the requests that are sent to it."""
 
     def __init__(
-        self, process: subprocess.Popen[bytes], frames: Frames, watch: Watch, limits: Limits, answers: bytearray
+        self,
+        process: subprocess.Popen[bytes],
+        frames: Frames,
+        watch: Watch,
+        clock: Clock,
+        limits: Limits,
+        answers: bytearray,
     ) -> None:
         self.alive = True
         self._process = process
         self._frames = frames
         self._watch = watch
+        self._clock = clock
         self._limits = limits
         self._answers = answers
         self._number = 0
@@ -336,6 +347,7 @@ class _Guest:
                     raise SandboxError(f"the sandbox ended as it started: {said or 'it gave no reason'}") from None
                 continue
             if kind == b"R":
+                self._clock.follow(self._watch.begin())
                 return
         raise SandboxError(f"the sandbox was not ready after {START_SECONDS:.0f} seconds")
 
@@ -344,15 +356,16 @@ class _Guest:
         self._number += 1
         self._frames.send({"number": self._number, **asked})
         outputs = Outputs(self._limits)
-        deadline = time.monotonic() + seconds
+        begin = time.monotonic()
+        deadline = self._clock.now() + seconds
         stopped: State | None = None
         while True:
-            if time.monotonic() > deadline or (stopped is None and outputs.flooded):
+            if self._clock.now() > deadline or (stopped is None and outputs.flooded):
                 if stopped is not None:  # deaf to the interrupt
                     return self._lost(stopped, outputs)
                 stopped = "flooded" if outputs.flooded else "timeout"
                 self._frames.send({"interrupt": self._number})
-                deadline = time.monotonic() + GRACE_SECONDS
+                deadline = self._clock.now() + GRACE_SECONDS
             used = self._watch.exceeded()
             if used:
                 return self._lost("crashed", outputs, used)
@@ -368,6 +381,9 @@ class _Guest:
             if kind == b"D":
                 ended = self._end_of(line)
                 if ended is not None:
+                    used = self._watch.exceeded(now=True) if time.monotonic() - begin > _LOOK_SECONDS else ""
+                    if used:
+                        return self._lost("crashed", outputs, used)
                     return CellRun(stopped or ("error" if ended else "ok"), outputs.kept(), ended)
             outputs.add(kind, line)
 

@@ -18,34 +18,57 @@ class Watch:
     """The processes of a guest, their memory together, and its files."""
 
     def __init__(self, pid: int, room: Path, limits: Limits) -> None:
+        """`pid`: of the program that was started, outside the walls; the guest itself is below it."""
         self._pid = pid
         self._room = room
         self._limits = limits
         self._next = 0.0
+        self._helpers = 0
 
-    def exceeded(self) -> str:
-        """What is over its limit, as a sentence; "" for nothing, or when it was looked at a moment ago."""
-        now = time.monotonic()
-        if now < self._next:
+    def begin(self) -> int:
+        """Call when the guest is ready and has run nothing foreign; returns its number.
+
+        What stands between it and the program that was started is the back end's own, and does not count.
+        """
+        family = self._family()
+        self._helpers = max(0, len(family) - 1)
+        return family[-1].pid if family else self._pid
+
+    def exceeded(self, *, now: bool = False) -> str:
+        """What is over its limit, as a sentence; "" for nothing, or when it was looked at a moment ago.
+
+        Args:
+            now: look, whenever the last time was.
+        """
+        begin = time.monotonic()
+        if begin < self._next and not now:
             return ""
         said = self._processes() or self._files()
         # A look that takes long, at many processes or files, must not keep the grader from all else.
-        self._next = time.monotonic() + max(SECONDS, 4 * (time.monotonic() - now))
+        self._next = time.monotonic() + max(SECONDS, 4 * (time.monotonic() - begin))
         return said
 
-    def _processes(self) -> str:
+    def _family(self) -> list[psutil.Process]:
         try:
-            family = psutil.Process(self._pid).children(recursive=True)
+            found: list[psutil.Process] = psutil.Process(self._pid).children(recursive=True)
         except psutil.Error:
-            return ""
-        if len(family) > self._limits.processes:
-            return f"more than {self._limits.processes} processes at once"
-        memory = 0
+            return []
+        return found
+
+    def _processes(self) -> str:
+        family = self._family()
+        most = self._limits.processes
+        if len(family) > most:
+            return f"more than {most} processes at once"
+        memory = threads = 0
         for process in family:
             try:
                 memory += process.memory_info().rss
+                threads += process.num_threads()
             except psutil.Error:
                 continue
+        if threads - self._helpers > most:
+            return f"more than {most} processes and threads at once"
         return f"more than {self._limits.memory / 1e6:,.0f} MB of memory" if memory > self._limits.memory else ""
 
     def _files(self) -> str:

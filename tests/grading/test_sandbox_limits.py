@@ -15,10 +15,10 @@ import psutil
 import pytest
 from filelock import FileLock
 
-from autograder.sandbox import kernel
+from autograder.sandbox import kernel, watch
 from autograder.sandbox.isolation import Isolation
 from tests.grading.helpers import RIGHT
-from tests.grading.sandboxes import run, states, text
+from tests.grading.sandboxes import WALLS, problem, run, states, text
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the back ends that are tried here are Linux's")
 MB = 1_000_000
@@ -53,10 +53,32 @@ def test_a_bomb_of_threads_ends(walls: Isolation) -> None:
         "while True:\n    try:\n        threading.Thread(target=time.sleep, args=(99,)).start()\n"
         "    except RuntimeError:\n        pass"
     )
-    ended, _, answers = after(source, walls, memory=1_500 * MB)
-    assert ended[0] in ("crashed", "timeout", "error")
-    if ended[0] != "error":  # with no memory for one more it is an error, and what it started goes on beside the rest
-        assert (ended[1:], answers) == (["ok", "ok"], 3)
+    ended, why, answers = after(source, walls, memory=1_500 * MB)
+    assert ended[0] in ("crashed", "timeout")  # counted from outside, or refused within, for as long as it tries
+    assert (ended[1:], answers) == (["ok", "ok"], 3)
+    assert ended[0] == "timeout" or why == "more than 64 processes and threads at once"
+
+
+@pytest.mark.parametrize(
+    ("source", "limits", "why"),
+    [
+        (
+            "import threading\nfor _ in range(30):\n    threading.Thread(target=time.sleep, args=(99,)).start()",
+            {"processes": 16},
+            "more than 16 processes and threads at once",
+        ),
+        ("for n in range(600):\n    open(f'{n}', 'w').close()", {"files": 500}, "more than 500 files"),
+    ],
+    ids=["threads", "files"],
+)
+def test_a_cell_answers_for_what_it_leaves_behind(
+    source: str, limits: dict[str, float], why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if reason := problem("landlock"):
+        pytest.skip(reason)
+    monkeypatch.setattr(watch, "SECONDS", 1_000.0)  # nobody looks but at the end of a cell
+    ended, said, answers = after(f"import time\n{source}\ntime.sleep(0.2)", WALLS["landlock"], cell=30.0, **limits)
+    assert (ended, said, answers) == (["crashed", "ok", "ok"], why, 3)
 
 
 @pytest.mark.slow
