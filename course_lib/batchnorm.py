@@ -9,11 +9,11 @@ import numpy.typing as npt
 
 from ._ranges import number, whole
 from ._typing import Array
-from .layers import Layer, check_batch, check_dout
+from .layers import CheckedLayer, check_batch
 from .parameters import checked_dtype
 
 
-class BatchNorm1d(Layer):
+class BatchNorm1d(CheckedLayer):
     """Shift and scale each column to mean 0 and variance 1, then to a mean and a scale that are learned.
 
         x_hat = (x - mean) / sqrt(var + eps)        y = gamma * x_hat + beta
@@ -55,8 +55,14 @@ class BatchNorm1d(Layer):
         self.running_var: Array = np.ones(num_features, dtype)
         self._of_batch = False  # whether the last pass used the statistics of its batch
 
-    def forward(self, x: Array, *, training: bool = True, out: Array | None = None) -> Array:
-        check_batch(x, "BatchNorm1d", len(self.gamma))
+    def _fitting_input(self, x: Array) -> Array:
+        check_batch(x, type(self).__name__, len(self.gamma))
+        return x
+
+    def _output_shape(self) -> tuple[int, ...]:
+        return self._remembered("x_hat").shape
+
+    def _forward(self, x: Array, training: bool, out: Array | None) -> Array:
         n = len(x)
         if training and n == 1:
             raise ValueError(
@@ -84,8 +90,8 @@ class BatchNorm1d(Layer):
             running *= 1 - self.momentum
             running += self.momentum * new
 
-    def backward(self, dout: Array, *, out: Array | None = None) -> Array:
-        self.backward_weights(dout)
+    def _backward(self, dout: Array, out: Array | None) -> Array:
+        self._backward_weights(dout)
         if not self._of_batch:
             # The running values are constants: dx = dout * gamma / std
             return np.multiply(dout, self.gamma / self._kept["std"], out=out)
@@ -98,9 +104,8 @@ class BatchNorm1d(Layer):
         dx *= self.gamma / self._kept["std"]
         return dx
 
-    def backward_weights(self, dout: Array) -> None:
-        x_hat = self._remembered("x_hat")
-        check_dout(dout, x_hat.shape, "BatchNorm1d")
+    def _backward_weights(self, dout: Array) -> None:
+        x_hat = self._kept["x_hat"]
         # dgamma = sum over the batch of dout * x_hat
         np.einsum("ij,ij->j", dout, x_hat, out=self.dgamma, casting="same_kind")
         dout.sum(axis=0, out=self.dbeta)

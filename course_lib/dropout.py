@@ -9,13 +9,13 @@ import numpy.typing as npt
 
 from ._ranges import number
 from ._typing import Array
-from .layers import Layer, check_batch, check_dout, check_generator
+from .layers import CheckedLayer, check_generator
 
 if TYPE_CHECKING:
     from numpy.random import Generator
 
 
-class Dropout(Layer):
+class Dropout(CheckedLayer):
     """Set each number to zero with probability `p` and multiply the others by `1 / (1 - p)`; in evaluation do nothing.
 
     The factor ("inverted" dropout) keeps the expected output equal to the input, so evaluation needs no correction.
@@ -37,8 +37,10 @@ class Dropout(Layer):
         check_generator(rng, "Dropout")
         self.rng = rng
 
-    def forward(self, x: Array, *, training: bool = True, out: Array | None = None) -> Array:
-        check_batch(x, "Dropout")
+    def _output_shape(self) -> tuple[int, ...]:
+        return self._remembered("factor").shape
+
+    def _forward(self, x: Array, training: bool, out: Array | None) -> Array:
         factor = self._room("factor", x.shape, x.dtype)
         if training:
             # Drawn in float64 whatever x is, so that both precisions get the same mask.
@@ -49,10 +51,8 @@ class Dropout(Layer):
             factor.fill(1.0)
         return np.multiply(x, factor, out=out)
 
-    def backward(self, dout: Array, *, out: Array | None = None) -> Array:
-        factor = self._remembered("factor")
-        check_dout(dout, factor.shape, "Dropout")
-        return np.multiply(dout, factor, out=out)
+    def _backward(self, dout: Array, out: Array | None) -> Array:
+        return np.multiply(dout, self._kept["factor"], out=out)
 
     @property
     def mask(self) -> npt.NDArray[np.bool_]:

@@ -108,7 +108,47 @@ class Layer:
         return f"{type(self).__name__}()"
 
 
-class Linear(Layer):
+class CheckedLayer(Layer):
+    """A layer that looks at what it is given, and then computes in `_forward`, `_backward` and `_backward_weights`.
+
+    A network calls these three themselves once a batch of the same shape has passed every check: to look anew at every
+    layer would take a thirtieth of a small network's step. A subclass with other arithmetic overrides them.
+    """
+
+    def forward(self, x: Array, *, training: bool = True, out: Array | None = None) -> Array:
+        return self._forward(self._fitting_input(x), training, out)
+
+    def backward(self, dout: Array, *, out: Array | None = None) -> Array:
+        return self._backward(self._fitting_gradient(dout), out)
+
+    def backward_weights(self, dout: Array) -> None:
+        self._backward_weights(self._fitting_gradient(dout))
+
+    def _fitting_input(self, x: Array) -> Array:
+        """The input, once it is known to fit."""
+        check_batch(x, type(self).__name__)
+        return x
+
+    def _fitting_gradient(self, dout: Array) -> Array:
+        """The gradient, once it is known to fit the last output."""
+        check_dout(dout, self._output_shape(), type(self).__name__)
+        return dout
+
+    def _output_shape(self) -> tuple[int, ...]:
+        """The shape of the last output, or a sentence when there was none."""
+        raise NotImplementedError
+
+    def _forward(self, x: Array, training: bool, out: Array | None) -> Array:
+        raise NotImplementedError
+
+    def _backward(self, dout: Array, out: Array | None) -> Array:
+        raise NotImplementedError
+
+    def _backward_weights(self, dout: Array) -> None:
+        pass
+
+
+class Linear(CheckedLayer):
     """`y = x @ W + b`: every output is a weighted sum of all inputs.
 
     Weights start as `gain * N(0, 1) / sqrt(n_in)`, biases at zero. With gain sqrt(2) that is He initialisation, which
@@ -153,28 +193,31 @@ class Linear(Layer):
         self.dW: Array = np.zeros_like(self.W)
         self.db: Array = np.zeros_like(self.b)
 
-    def forward(self, x: Array, *, training: bool = True, out: Array | None = None) -> Array:
-        check_batch(x, "Linear", len(self.W))
-        self._kept["x"] = x = self._own_precision(x)
+    def _fitting_input(self, x: Array) -> Array:
+        check_batch(x, type(self).__name__, len(self.W))
+        return x.astype(self.W.dtype, copy=False)  # the precision of the weights is that in which the layer computes
+
+    def _fitting_gradient(self, dout: Array) -> Array:
+        return super()._fitting_gradient(dout).astype(self.W.dtype, copy=False)
+
+    def _output_shape(self) -> tuple[int, ...]:
+        return len(self._remembered("x")), len(self.b)
+
+    def _forward(self, x: Array, training: bool, out: Array | None) -> Array:
+        self._kept["x"] = x
         out = np.dot(x, self.W, out=out)  # for two matrices the same as x @ W, and sooner begun
         out += self.b
         return out
 
-    def backward(self, dout: Array, *, out: Array | None = None) -> Array:
-        self.backward_weights(dout)
-        return np.dot(self._own_precision(dout), self.W.T, out=out)
+    def _backward(self, dout: Array, out: Array | None) -> Array:
+        self._backward_weights(dout)
+        return np.dot(dout, self.W.T, out=out)
 
-    def backward_weights(self, dout: Array) -> None:
-        x = self._remembered("x")
-        check_dout(dout, (len(x), len(self.b)), "Linear")
-        dout = self._own_precision(dout)
+    def _backward_weights(self, dout: Array) -> None:
+        x = self._kept["x"]
         np.dot(x.T, dout, out=self.dW)
         # The sum over the batch as a product with ones, which takes a third of the time of np.sum(dout, axis=0).
         np.dot(self._ones(len(x)), dout, out=self.db)
-
-    def _own_precision(self, array: Array) -> Array:
-        """The array in the precision of the weights, in which the layer computes."""
-        return array if array.dtype == self.W.dtype else array.astype(self.W.dtype)
 
     def _ones(self, n: int) -> Array:
         ones = self._kept.get("ones")
@@ -193,14 +236,11 @@ class Linear(Layer):
         return f"Linear({len(self.W)}, {len(self.b)})"
 
 
-class Activation(Layer):
-    """A function applied to each number by itself; remembers its output, from which the slope follows."""
+class Activation(CheckedLayer):
+    """A function applied to each number by itself; remembers its output "y", from which the slope follows."""
 
-    def _slope_from(self, dout: Array) -> Array:
-        """The remembered output, once `dout` is known to fit it."""
-        y = self._remembered("y")
-        check_dout(dout, y.shape, type(self).__name__)
-        return y
+    def _output_shape(self) -> tuple[int, ...]:
+        return self._remembered("y").shape
 
 
 class ReLU(Activation):
@@ -208,14 +248,13 @@ class ReLU(Activation):
 
     gain = sqrt(2.0)
 
-    def forward(self, x: Array, *, training: bool = True, out: Array | None = None) -> Array:
-        check_batch(x, "ReLU")
+    def _forward(self, x: Array, training: bool, out: Array | None) -> Array:
         # Room that nobody writes to stays zero, and NumPy compares two arrays faster than an array and a number.
         self._kept["y"] = out = np.maximum(x, self._room("zeros", x.shape, x.dtype), out=out)
         return out
 
-    def backward(self, dout: Array, *, out: Array | None = None) -> Array:
-        y = self._slope_from(dout)
+    def _backward(self, dout: Array, out: Array | None) -> Array:
+        y = self._kept["y"]
         # dx = dout * (x > 0), and the output is positive exactly where the input is
         dx = np.greater(y, 0.0, out=np.empty_like(dout) if out is None else out)
         dx *= dout
@@ -225,13 +264,12 @@ class ReLU(Activation):
 class Tanh(Activation):
     """`tanh(x)`, between -1 and 1. The slope is `1 - tanh(x)**2`."""
 
-    def forward(self, x: Array, *, training: bool = True, out: Array | None = None) -> Array:
-        check_batch(x, "Tanh")
+    def _forward(self, x: Array, training: bool, out: Array | None) -> Array:
         self._kept["y"] = out = np.tanh(x, out=out)
         return out
 
-    def backward(self, dout: Array, *, out: Array | None = None) -> Array:
-        y = self._slope_from(dout)
+    def _backward(self, dout: Array, out: Array | None) -> Array:
+        y = self._kept["y"]
         # dx = dout * (1 - y*y)
         dx = np.multiply(y, y, out=out)
         np.subtract(1.0, dx, out=dx)
@@ -242,8 +280,7 @@ class Tanh(Activation):
 class Sigmoid(Activation):
     """`1 / (1 + exp(-x))`, between 0 and 1. The slope is `s * (1 - s)`, at most a quarter."""
 
-    def forward(self, x: Array, *, training: bool = True, out: Array | None = None) -> Array:
-        check_batch(x, "Sigmoid")
+    def _forward(self, x: Array, training: bool, out: Array | None) -> Array:
         # exp of a negative number only, which cannot overflow: s(x) = e / (1 + e) with e = exp(x) when x < 0,
         # and 1 / (1 + e) with e = exp(-x) otherwise.
         below = np.abs(x, out=self._room("below", x.shape, x.dtype))
@@ -256,8 +293,8 @@ class Sigmoid(Activation):
         self._kept["y"] = out
         return out
 
-    def backward(self, dout: Array, *, out: Array | None = None) -> Array:
-        y = self._slope_from(dout)
+    def _backward(self, dout: Array, out: Array | None) -> Array:
+        y = self._kept["y"]
         # dx = dout * y * (1 - y)
         dx = np.subtract(1.0, y, out=out)
         dx *= y

@@ -56,17 +56,19 @@ def softmax_cross_entropy(logits: Array, labels: IntArray, label_smoothing: floa
     # Classes first: NumPy is quick along the few long rows that this gives, and slow along many short ones.
     z = logits.T.copy()
     # Where the right class of each example is, in z read as one long row.
-    at = np.multiply(labels, n, dtype=np.intp) + np.arange(n)
-    z -= z.max(axis=0)
+    at = np.multiply(labels, n, dtype=np.intp)
+    at += np.arange(n)
+    z -= np.maximum.reduce(z)
     # log(softmax) from the shifted scores, not from the probabilities: a probability of 0 has no logarithm.
     right = z.take(at)
     if label_smoothing:
         right = (1 - label_smoothing) * right + label_smoothing * z.mean(axis=0)
     dlogits = np.exp(z, out=z)
-    sums = dlogits.sum(axis=0)
-    loss = (np.log(sums) - right).sum() / n
+    sums = np.add.reduce(dlogits)
+    loss = np.add.reduce(np.log(sums) - right) / n
     # dlogits = (softmax - target) / N
-    dlogits /= sums * n
+    sums *= n
+    dlogits /= sums
     dlogits.ravel()[at] -= (1 - label_smoothing) / n
     if label_smoothing:
         dlogits -= label_smoothing / (classes * n)
@@ -141,9 +143,9 @@ def check_labels(logits: Array, labels: IntArray) -> None:
         )
     if labels.size == 0:
         raise ValueError("the batch is empty; a loss needs at least one example.")
-    lowest, highest = labels.min(), labels.max()
-    if lowest < 0 or highest >= logits.shape[1]:
+    # Read as unsigned numbers, negative labels are larger than all others: one pass instead of two.
+    if np.maximum.reduce(labels.view(labels.dtype.str.replace("i", "u"))) >= logits.shape[1]:
         raise ValueError(
-            f"labels go from {lowest} to {highest}; with {logits.shape[1]} columns of logits "
+            f"labels go from {labels.min()} to {labels.max()}; with {logits.shape[1]} columns of logits "
             f"they must lie in 0 to {logits.shape[1] - 1}."
         )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from copy import copy, deepcopy
 from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ from ._ranges import number
 from ._typing import Array, IntArray
 from .batchnorm import BatchNorm1d
 from .dropout import Dropout
-from .layers import Initializer, Layer, Linear, ReLU
+from .layers import CheckedLayer, Initializer, Layer, Linear, ReLU
 from .losses import softmax
 from .parameters import Parameters, check_keys, check_shape
 
@@ -28,11 +28,25 @@ SHAPES_KEPT = 4
 
 
 class _Workspace:
-    """Where the layers of a network write for one shape of batch: as many slots as layers, filled by the first pass."""
+    """Where the layers of a network write for one shape of batch: as many slots as layers, filled by the first pass.
+
+    Attributes:
+        outs, douts: what each layer writes its output, and the gradient with respect to its input, into.
+        shape: of the network's output, once a batch has passed every check on its way there.
+        back: whether a gradient has passed every check on its way back, too.
+    """
 
     def __init__(self, layers: int) -> None:
         self.outs: list[Array | None] = [None] * layers
         self.douts: list[Array | None] = [None] * layers
+        self.shape: tuple[int, ...] | None = None
+        self.back = False
+
+
+def _is_the_course_s(layer: Layer) -> TypeGuard[CheckedLayer]:
+    """Whether all that the layer's passes do beside checking is done by `_forward` and its two companions."""
+    passes = ("forward", "backward", "backward_weights")
+    return all(getattr(type(layer), name) is getattr(CheckedLayer, name) for name in passes)
 
 
 class Sequential:
@@ -88,6 +102,10 @@ class Sequential:
         """Let every layer's weights and gradients be windows into the flat vectors."""
         self._workspaces: dict[tuple[int, ...], _Workspace] = {}
         self._current: _Workspace | None = None
+        # Layers whose checks need no repeating for a shape of batch: all, or none where one is somebody's own.
+        self._bare = [layer for layer in self.layers if _is_the_course_s(layer)]
+        if len(self._bare) < len(self.layers):
+            self._bare = []
         owners = self._named([{name: (layer, name) for name in layer.weights()} for layer in self.layers])
         for layer in self.layers:
             mine = {local: name for name, (owner, local) in owners.items() if owner is layer}
@@ -116,10 +134,15 @@ class Sequential:
         """
         x = self._examples(X)
         self._current = work = self._workspace(x.shape)
+        if work.shape and self._bare:
+            for bare, out in zip(self._bare, work.outs, strict=True):
+                x = bare._forward(x, training, out)
+            return x
         for i, (layer, out) in enumerate(zip(self.layers, work.outs, strict=True)):
             x = layer.forward(x, training=training, out=out)
             if out is None and i < len(work.outs) - 1:
                 work.outs[i] = work.outs[i - 1] if self._may_write_over(i) else aligned_zeros_like(x)
+        work.shape = x.shape
         return x
 
     def _may_write_over(self, i: int) -> bool:
@@ -142,12 +165,19 @@ class Sequential:
             raise RuntimeError(
                 "backward needs a forward pass first; call model.forward(X) before model.backward(dout)."
             )
-        douts = self._current.douts
+        work = self._current
+        fits = isinstance(dout, np.ndarray) and dout.dtype == self.dtype and dout.shape == work.shape
+        if fits and work.back and self._bare:
+            for bare, out in zip(self._bare[:0:-1], work.douts[:0:-1], strict=True):
+                dout = bare._backward(dout, out)
+            self._bare[0]._backward_weights(dout)
+            return
         for i in range(len(self.layers) - 1, 0, -1):
-            dout = self.layers[i].backward(dout, out=douts[i])
-            if douts[i] is None:
-                douts[i] = aligned_zeros_like(dout)
+            dout = self.layers[i].backward(dout, out=work.douts[i])
+            if work.douts[i] is None:
+                work.douts[i] = aligned_zeros_like(dout)
         self.layers[0].backward_weights(dout)
+        work.back = True
 
     def predict_proba(self, X: npt.ArrayLike) -> Array:
         """Probabilities of the classes, shape (N, C); each row sums to 1."""
@@ -240,7 +270,9 @@ class Sequential:
 
     # A copied or unpickled layer has arrays of its own; give it the windows again, and let it make its workspaces.
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name not in ("_workspaces", "_current")}
+        return {
+            name: value for name, value in self.__dict__.items() if name not in ("_workspaces", "_current", "_bare")
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from course_lib.batchnorm import BatchNorm1d
 from course_lib.dropout import Dropout
 from course_lib.gradcheck import gradient_check
+from course_lib.dropout import Dropout
 from course_lib.layers import Layer, Linear, ReLU, Sigmoid, Tanh
 from course_lib.parameters import Parameters
 
@@ -326,3 +327,9 @@ def test_a_bare_layer_has_no_weights_and_no_passes():
             call(np.zeros((1, 1)))
     assert repr(linear()) == "Linear(3, 4)"
     assert repr(ReLU()) == "ReLU()"
+
+
+def test_a_layer_acts_as_in_training_unless_told_otherwise():
+    x = np.ones((50, 4))
+    assert 0 in Dropout(0.5, np.random.default_rng(0)).forward(x)
+    assert 0 not in Dropout(0.5, np.random.default_rng(0)).forward(x, training=False)

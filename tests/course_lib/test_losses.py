@@ -244,3 +244,17 @@ def test_accuracy_of_labels_and_of_scores():
         )
         with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
             accuracy(prediction, right)
+
+
+@pytest.mark.parametrize("dtype", ["i1", "u1", "<i2", ">i2", "<i4", ">u4", "<i8", ">i8", "u8"])
+def test_labels_of_every_whole_type_are_looked_at_alike(dtype):
+    logits = np.random.default_rng(0).standard_normal((3, 4))
+    expected = softmax_cross_entropy(logits, np.array([0, 3, 1]))
+    loss, dlogits = softmax_cross_entropy(logits, np.array([0, 3, 1], dtype))
+    assert loss == expected[0]
+    np.testing.assert_array_equal(dlogits, expected[1])
+    with pytest.raises(ValueError, match=r"labels go from 0 to 4; .* must lie in 0 to 3"):
+        softmax_cross_entropy(logits, np.array([0, 4, 1], dtype))
+    if "i" in dtype:
+        with pytest.raises(ValueError, match=r"labels go from -1 to 2; .* must lie in 0 to 3"):
+            softmax_cross_entropy(logits, np.array([0, -1, 2], dtype))

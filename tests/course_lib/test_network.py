@@ -483,3 +483,54 @@ def test_a_layer_of_ones_own_that_ignores_out_works():
     X, labels, _ = data()
     for _ in range(3):
         assert check_model(model, X, labels).error < 1e-6
+
+
+class LoudReLU(ReLU):
+    """One of the course's layers with a pass of somebody's own."""
+
+    def forward(self, x, *, training=True, out=None):
+        return 3 * super().forward(x, training=training, out=out)
+
+    def backward(self, dout, *, out=None):
+        return super().backward(3 * dout, out=out)
+
+
+def test_a_pass_that_a_subclass_wrote_is_taken_every_time():
+    rng = np.random.default_rng(0)
+    first, last = Linear(5, 4, rng=rng, dtype=np.float64), Linear(4, 3, rng=rng, dtype=np.float64)
+    model = Sequential([first, LoudReLU(), last])
+    X, labels, _ = data()
+    for _ in range(3):
+        expected = 3 * np.maximum(X @ first.W + first.b, 0) @ last.W + last.b
+        np.testing.assert_allclose(model.forward(X), expected)
+        assert check_model(model, X, labels).error < 1e-6
+
+
+@pytest.mark.parametrize("passes", [1, 2, 3])
+def test_a_gradient_that_does_not_fit_is_refused_at_every_pass(passes):
+    model = MLP([5, 4, 3], rng=np.random.default_rng(0))
+    X, labels, _ = data()
+    for _ in range(passes):
+        model.backward(softmax_cross_entropy(model.forward(X), labels)[1])
+    model.forward(X)
+    with pytest.raises(ValueError, match=r"dout of shape .* the last output had shape"):
+        model.backward(np.zeros((len(X), 4), np.float32))
+    with pytest.raises(TypeError, match="dout is a list"):
+        model.backward([[0.0] * 3] * len(X))
+
+
+def test_an_input_that_does_not_fit_is_refused_at_every_pass():
+    model = MLP([5, 4, 3], rng=np.random.default_rng(0))
+    X, _, _ = data()
+    for _ in range(3):
+        model.forward(X)
+        with pytest.raises(ValueError, match=r"it needs \(N, 5\), examples first"):
+            model.forward(X[:, :4])
+
+
+def test_a_training_batch_of_one_is_refused_even_when_its_shape_was_predicted_before():
+    model = MLP([5, 4, 3], rng=np.random.default_rng(0), batch_norm=True)
+    for _ in range(2):
+        model.forward(np.zeros((1, 5)), training=False)
+    with pytest.raises(ValueError, match="a training batch of one example"):
+        model.forward(np.zeros((1, 5)))
