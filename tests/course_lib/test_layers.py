@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from course_lib.batchnorm import BatchNorm1d
 from course_lib.dropout import Dropout
 from course_lib.gradcheck import gradient_check
-from course_lib.dropout import Dropout
 from course_lib.layers import Layer, Linear, ReLU, Sigmoid, Tanh
 from course_lib.parameters import Parameters
 
