@@ -80,6 +80,32 @@ def test_a_sample_of_the_red_team_gets_what_it_deserves_and_leaves_nothing() -> 
         assert trial.exit_code == 0
 
 
+USERS = ("root or whoever runs the tests", "an ordinary user")
+
+
+def who_grades(user: str, folder: Path) -> As:
+    """One of :data:`USERS`; skips the test where this machine has none."""
+    if user == USERS[0]:
+        return As()
+    if os.geteuid() != 0:
+        pytest.skip("whoever runs the tests is an ordinary user")
+    found, why = ordinary_user(folder)
+    if found is None:
+        pytest.skip(why)
+    return found
+
+
+@pytest.mark.slow
+@linux
+@pytest.mark.parametrize("user", USERS)
+@pytest.mark.parametrize("walls", ["bubblewrap", "landlock"])
+def test_a_sample_gets_what_it_deserves_behind_each_of_the_walls(walls: str, user: str, user_folder: Path) -> None:
+    with Trial(SAMPLE, who=who_grades(user, user_folder)) as trial:
+        trial.grade(None, "--sandbox", walls)
+        assert wrong(trial) == []
+        assert trial.exit_code == 0
+
+
 @linux
 def test_without_walls_the_trial_notices() -> None:
     names = ("seed", "pth-file", "tcp", "keys-at-home", "rewritten-seed", "leftovers-in-tmp")
@@ -118,20 +144,12 @@ def test_active_parts_of_a_page_are_noticed() -> None:
 @pytest.mark.slow
 @linux
 @pytest.mark.parametrize("lesson", [FIXTURE, LESSON_04])
-@pytest.mark.parametrize("user", ["root or whoever runs the tests", "an ordinary user"])
+@pytest.mark.parametrize("user", USERS)
 @pytest.mark.parametrize("route", ["python -m autograder grade", "nbgrader autograde", "formgrader's button"])
 def test_the_whole_red_team_gets_what_it_deserves_and_leaves_nothing(
     lesson: str, user: str, route: str, user_folder: Path
 ) -> None:
-    who = As()
-    if user == "an ordinary user":
-        if os.geteuid() != 0:
-            pytest.skip("whoever runs the tests is an ordinary user")
-        found, why = ordinary_user(user_folder)
-        if found is None:
-            pytest.skip(why)
-        who = found
-    with Trial(of(lesson), lesson, who) as trial:
+    with Trial(of(lesson), lesson, who_grades(user, user_folder)) as trial:
         if route == "python -m autograder grade":
             trial.grade()
         elif route == "nbgrader autograde":
