@@ -119,8 +119,50 @@ class Slider(Control):
 
     def wire(self) -> dict[str, Any]:
         low, high, at = (self._place(number) for number in (self._low, self._high, self._value))
-        look = {"log": self.log, "unit": self.unit, "step": self.step, "whole": self._whole}
+        look = {"log": self.log, "unit": self.unit, "step": self.step}
         return {**super().wire(), "value": at, "low": low, "high": high, **look}
+
+
+class Stops(Control):
+    """A slider over numbers of any kind, one after the other, such as batch sizes.
+
+    Args:
+        label: see `Control`.
+        value: at the start; one of the stops.
+        stops: the numbers, from left to right, at least two.
+    """
+
+    def __init__(self, label: str, value: float, stops: Sequence[float]) -> None:
+        super().__init__(label)
+        self.stops = tuple(stops)
+        if len(self.stops) < 2:
+            raise ValueError(f"stops is {list(stops)}; it needs at least two numbers.")
+        self._at = self._find(value)
+
+    @property
+    def value(self) -> Any:
+        """The number, as it was given."""
+        return self.stops[self._at]
+
+    @value.setter
+    def value(self, value: float) -> None:
+        with self.at_once():
+            self._at = self._find(value)
+
+    def _find(self, value: float) -> int:
+        if value not in self.stops:
+            raise ValueError(f"{self.label} is {value}; it should be one of {', '.join(map(str, self.stops))}.")
+        return self.stops.index(value)
+
+    def take(self, sent: Any) -> None:
+        place = _number(sent)
+        if place is not None:
+            self._at = min(max(round(place), 0), len(self.stops) - 1)
+
+    def wire(self) -> dict[str, Any]:
+        said = [f"{stop:g}" for stop in self.stops]
+        ends = {"value": self._at, "low": 0, "high": len(self.stops) - 1, "step": 1, "stops": said}
+        return {**super().wire(), "kind": "slider", **ends}
 
 
 class Choice(Control):

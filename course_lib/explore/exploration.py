@@ -23,8 +23,9 @@ import io
 import sys
 import sysconfig
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from threading import RLock
@@ -33,9 +34,10 @@ from typing import Any
 
 import traitlets
 
-from course_lib.explore.controls import Rows, by_label
+from course_lib.explore.controls import Point, Rows, by_label
+from course_lib.explore.marks import Points
 from course_lib.explore.prediction import Prediction
-from course_lib.explore.scene import Scene
+from course_lib.explore.scene import Panel, Scene
 from course_lib.live import Live, Resting
 
 SECONDS = 3.0
@@ -247,13 +249,21 @@ def _resting(kind: Callable[[], Exploration]) -> Resting:
     fresh = kind()
     try:
         name, scene = fresh.name, fresh.scene_at_rest()
+        points = [control for control in fresh._controls.values() if isinstance(control, Point)]
     finally:
         fresh.close()
+    scene = replace(scene, panels=[_with_points(panel, i, points) for i, panel in enumerate(scene.panels)])
     figure = paint(scene)
     png = io.BytesIO()
     figure.savefig(png, format="png", dpi=figures.SCREEN_DPI, metadata={"Software": None})
     note = f"<p><em>{html.escape(name)}: to move it, open this notebook in JupyterLab and run its cells.</em></p>"
     return Resting(figures.image_html(figure, scene.alt) + note, f"{name}. {scene.alt}", png.getvalue(), scene.alt)
+
+
+def _with_points(panel: Panel, i: int, points: Sequence[Point]) -> Panel:
+    """The i-th panel, with what can be dragged in it drawn as it stands."""
+    drawn = [Points([at.value[0]], [at.value[1]], at.look, size=16, marker="o") for at in points if at.panel == i]
+    return replace(panel, marks=[*panel.marks, *drawn], xlim=panel.ends[0], ylim=panel.ends[1])
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from course_lib.explore.controls import Button, Choice, Slider
 from course_lib.explore.exploration import Exploration
 from course_lib.explore.marks import Arrow, Mark, Node, Text
 from course_lib.explore.prediction import Prediction
-from course_lib.explore.scene import Panel, Scene
+from course_lib.explore.scene import Panel, Scene, number
 from course_lib.graph import BackwardStep, Value
 
 SYMBOLS = {"*": "\u00d7", "-": "\u2212", "**2": "( )\u00b2"}
@@ -145,7 +145,7 @@ def moment(expression: Expression, inputs: Mapping[str, float], step: int) -> Mo
         return Moment(nodes, known, {}, {}, set(), "", "Only the inputs are known. Take the first step forward.")
     if step <= len(operations):
         node = operations[step - 1]
-        text = f"Forward: {node.name} = {_operation(node)} = {_signed(node.data)}."
+        text = f"Forward: {node.name} = {_operation(node)} = {number(node.data)}."
         return Moment(nodes, known, {}, {}, set(), node.name, text)
     wanted = step - len(operations)
     taken: list[BackwardStep] = []
@@ -177,12 +177,12 @@ def _operation(node: Value) -> str:
 
 def _told(taken: list[BackwardStep], grads: Mapping[str, float]) -> str:
     step = taken[-1]
-    begin = f"Backward: {step.node.name} has the gradient {_signed(step.grad)}"
+    begin = f"Backward: {step.node.name} has the gradient {number(step.grad)}"
     if len(taken) == 1:
         begin += f", for {step.node.name} rises by 1 when {step.node.name} does"
     parts = [
-        f"{edge.source.name} gets {_signed(step.grad)} times the local slope {_signed(edge.slope)}, "
-        f"which is {_signed(amount)}"
+        f"{edge.source.name} gets {number(step.grad)} times the local slope {number(edge.slope)}, "
+        f"which is {number(amount)}"
         for edge, amount in step.sent
     ]
     text = f"{begin}. {'; '.join(parts)}."
@@ -190,13 +190,8 @@ def _told(taken: list[BackwardStep], grads: Mapping[str, float]) -> str:
     for edge, _ in step.sent:
         if edge.source.name in earlier:
             name = edge.source.name
-            text += f" {name} had a gradient from its other use already: the two add up to {_signed(grads[name])}."
+            text += f" {name} had a gradient from its other use already: the two add up to {number(grads[name])}."
     return text
-
-
-def _signed(number: float) -> str:
-    """Four digits; a true minus sign, and no minus before zero."""
-    return f"{number + 0.0:.4g}".replace("-", "\u2212")
 
 
 def panel(expression: Expression, now: Moment) -> Panel:
@@ -218,8 +213,8 @@ def panel(expression: Expression, now: Moment) -> Panel:
 
 def _edge(expression: Expression, source: Value, node: Value, operand: int, now: Moment) -> Arrow:
     amount = now.sent.get((source.name, node.name, operand))
-    passed = {} if amount is None else {"look": "vermillion", "width": 2.4, "below": _signed(amount)}
-    value = _signed(source.data) if node.name in now.known else ""
+    passed = {} if amount is None else {"look": "vermillion", "width": 2.4, "below": number(amount)}
+    value = number(source.data) if node.name in now.known else ""
     return Arrow(expression.places[source.name], expression.places[node.name], gap=22, above=value, **passed)  # type: ignore[arg-type]
 
 
@@ -229,8 +224,8 @@ def _node(expression: Expression, node: Value, now: Moment) -> Node:
         *expression.places[node.name],
         text=node.name,
         under=SYMBOLS.get(node.op, node.op) if node.inputs else "",
-        above=_signed(node.data) if node.name in now.known else "",
-        below=_signed(now.grads[node.name]) + some if node.name in now.grads else "",
+        above=number(node.data) if node.name in now.known else "",
+        below=number(now.grads[node.name]) + some if node.name in now.grads else "",
         round=bool(node.inputs),
         active=node.name == now.active,
     )
@@ -342,7 +337,7 @@ class GraphStepper(Exploration):
         if "w" not in now.complete:
             return None
         why = ": the ReLU is off, and nothing passes below it" if now.grads["w"] == 0 else ""
-        return f"with b = {_signed(self.sliders['b'].value)} the gradient along w is {_signed(now.grads['w'])}{why}."
+        return f"with b = {number(self.sliders['b'].value)} the gradient along w is {number(now.grads['w'])}{why}."
 
     def _gradients(self, now: Moment) -> list[str]:
         """The gradients of the inputs that are complete, beside the learner's own differences."""
@@ -360,9 +355,9 @@ class GraphStepper(Exploration):
         lines = []
         for place, name in enumerate(self.sliders):
             if name in done:
-                said = f"dL/d{name}: by backpropagation {_signed(now.grads[name])}"
+                said = f"dL/d{name}: by backpropagation {number(now.grads[name])}"
                 if not isinstance(found, str):
-                    said += f", yours by differences: {_signed(round(float(found[place]), 6))} "
+                    said += f", yours by differences: {number(round(float(found[place]), 6))} "
                     near = abs(found[place] - now.grads[name]) <= CLOSE * max(1.0, abs(now.grads[name]))
                     said += "(they agree)" if near else "(they differ)"
                 lines.append(f"{said}.")
@@ -375,8 +370,8 @@ class GraphStepper(Exploration):
 
 
 def _alt(expression: Expression, now: Moment, step: int, last: int) -> str:
-    values = ", ".join(f"{node.name} = {_signed(node.data)}" for node in now.nodes if node.name in now.known)
+    values = ", ".join(f"{node.name} = {number(node.data)}" for node in now.nodes if node.name in now.known)
     text = f"The graph of {expression.formula}, step {step} of {last}. Values: {values}."
     if now.grads:
-        text += f" Gradients: {', '.join(f'{name} {_signed(grad)}' for name, grad in now.grads.items())}."
+        text += f" Gradients: {', '.join(f'{name} {number(grad)}' for name, grad in now.grads.items())}."
     return text

@@ -244,8 +244,13 @@ class Image(Mark):
         if self.extent is not None:
             return self.extent
         rows, columns = _floats(self.values).shape
-        bottom, top = (rows - 0.5, -0.5) if self.origin == "upper" else (-0.5, rows - 0.5)
+        bottom, top = (rows - 0.5, -0.5) if self.downwards else (-0.5, rows - 0.5)
         return -0.5, columns - 0.5, bottom, top
+
+    @property
+    def downwards(self) -> bool:
+        """Whether the axis should count rows from the top."""
+        return self.extent is None and self.origin == "upper"
 
     @cached_property
     def rgba(self) -> npt.NDArray[np.uint8]:

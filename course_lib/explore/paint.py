@@ -18,6 +18,8 @@ from course_lib.explore.scene import Panel, Scene
 
 WIDTH = 860
 """Of a figure, in pixels of the page."""
+ACROSS = 3
+"""How many panels stand side by side at most."""
 _POINTS = 72 / figures.SCREEN_DPI
 """Matplotlib measures lines and letters in points, a scene in pixels."""
 
@@ -31,13 +33,21 @@ def paint(scene: Scene) -> Figure:
     Returns:
         A figure, not shown, that no window or notebook holds.
     """
+    count = len(scene.panels)
+    rows = -(-count // ACROSS)
+    columns = -(-count // rows)
+    lines = [scene.panels[first : first + columns] for first in range(0, count, columns)]
+    heights = [max(panel.height for panel in line) for line in lines]
     with figures.style():
-        height = max(panel.height for panel in scene.panels)
-        figure = Figure(figsize=(WIDTH / figures.SCREEN_DPI, height / figures.SCREEN_DPI), dpi=figures.SCREEN_DPI)
-        shares = [panel.share for panel in scene.panels]
-        axes = figure.subplots(1, len(scene.panels), squeeze=False, width_ratios=shares)[0]
-        for ax, panel in zip(axes, scene.panels, strict=True):
-            _paint_panel(ax, panel)
+        size = (WIDTH / figures.SCREEN_DPI, sum(heights) / figures.SCREEN_DPI)
+        figure = Figure(figsize=size, dpi=figures.SCREEN_DPI)
+        for place, line in zip(
+            figure.subfigures(rows, 1, squeeze=False, height_ratios=heights)[:, 0], lines, strict=True
+        ):
+            shares = [panel.share for panel in line]
+            axes = place.subplots(1, len(line), squeeze=False, width_ratios=shares)[0]
+            for ax, panel in zip(axes, line, strict=True):
+                _paint_panel(ax, panel)
         handles = [_handle(mark) for mark in scene.legend()]
         if handles:
             figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 6))

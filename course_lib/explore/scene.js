@@ -245,8 +245,6 @@ const DRAW = {
   },
 };
 
-let cuts = 0;
-
 /** Draw one panel into `place`, `width` pixels wide; gives its scales, for points that stand in it. */
 function paintPanel(place, panel, width) {
   const ticksOf = (ends, log, most) => (log ? logTicks(ends, most) : linearTicks(ends, most));
@@ -272,10 +270,10 @@ function paintPanel(place, panel, width) {
     canvas.height = Math.round(box.height * dense);
     Object.assign(canvas.style, { left: `${box.left}px`, top: `${box.top}px`, width: `${box.width}px`, height: `${box.height}px` });
   }
-  cuts += 1;
-  const cut = svg("clipPath", { id: `course-cut-${cuts}` });
+  const id = uniqueId("cut"); // each view has a copy of this module, and all share one page
+  const cut = svg("clipPath", { id });
   cut.append(svg("rect", { x: box.left, y: box.top, width: box.width, height: box.height }));
-  const layer = svg("g", { "clip-path": `url(#course-cut-${cuts})` });
+  const layer = svg("g", { "clip-path": `url(#${id})` });
   const free = svg("g");
   sheet.append(cut);
   if (panel.axes) sheet.append(axes(panel, box, X, Y, ticksOf, !covered));
@@ -296,7 +294,7 @@ function axes(panel, box, X, Y, ticksOf, grid) {
   const stubs = svg("path", {}, { stroke: "var(--course-ink)", strokeWidth: 1, fill: "none" });
   let across = "";
   let short_ = `M${box.left} ${box.top}V${foot}H${right}`;
-  const xticks = panel.xticks ?? ticksOf(panel.xlim, panel.xlog, clamp(Math.floor(box.width / 70), 2, 8));
+  const xticks = panel.xticks ?? ticksOf(panel.xlim, panel.xlog, clamp(Math.floor(box.width / 70), 3, 8));
   for (const [value, text] of xticks) {
     const x = X(value);
     if (!(x >= box.left - 0.5 && x <= right + 0.5)) continue;
@@ -342,22 +340,30 @@ function legendEntry(mark) {
 /** Draw the whole picture into `place`; gives each panel's scales. */
 function paint(place, picture, width) {
   const gap = 16;
-  const narrow = width / picture.panels.length < 260;
-  const shares = picture.panels.reduce((sum, panel) => sum + panel.share, 0);
-  const room = width - gap * (picture.panels.length - 1);
-  const row = element("div", { class: "course-panels" });
-  const panels = picture.panels.map((panel) => paintPanel(row, panel, Math.floor(narrow ? width : (room * panel.share) / shares)));
+  const count = picture.panels.length;
+  const rows = Math.ceil(count / clamp(Math.floor((width + gap) / 270), 1, 3));
+  const columns = Math.ceil(count / rows);
+  const lines = [];
+  const panels = [];
+  for (let first = 0; first < count; first += columns) {
+    const beside = picture.panels.slice(first, first + columns);
+    const room = width - gap * (beside.length - 1);
+    const shares = beside.reduce((sum, panel) => sum + panel.share, 0);
+    const line = element("div", { class: "course-panels" });
+    for (const panel of beside) panels.push(paintPanel(line, panel, Math.floor((room * panel.share) / shares)));
+    lines.push(line);
+  }
   const named = new Map();
   for (const panel of picture.panels) for (const mark of panel.marks) if (mark.label && !named.has(mark.label)) named.set(mark.label, mark);
-  const legend = named.size ? element("div", { class: "course-legend" }, ...[...named.values()].map(legendEntry)) : null;
-  place.replaceChildren(row, ...(legend ? [legend] : []));
+  if (named.size) lines.push(element("div", { class: "course-legend" }, ...[...named.values()].map(legendEntry)));
+  place.replaceChildren(...lines);
   place.setAttribute("aria-label", picture.alt);
   return panels;
 }
 
 // ---------------------------------------------------------------------------------------------------------- controls
 
-const shown = (spec, at) => short(spec.log ? 10 ** at : at) + spec.unit;
+const shown = (spec, at) => spec.stops?.[at] ?? short(spec.log ? 10 ** at : at) + spec.unit;
 
 /** Each kind of control: makes its element and gives { element, update(spec) }; `move(value)` tells Python. */
 const CONTROLS = {

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from course_lib.explore.marks import Floats, Mark
+from course_lib.explore.marks import Floats, Image, Mark
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,8 +65,12 @@ class Panel:
     def ends(self) -> tuple[tuple[float, float], tuple[float, float]]:
         """The two ends of x and of y, given or reached."""
         reached = [mark.reach() for mark in self.marks]
-        x = self.xlim or _around([x for x, _ in reached], self.xlog)
-        y = self.ylim or _around([y for _, y in reached], self.ylog)
+        images = [mark for mark in self.marks if isinstance(mark, Image)]
+        tight = bool(images)
+        x = self.xlim or _around([x for x, _ in reached], self.xlog, tight)
+        y = self.ylim or _around([y for _, y in reached], self.ylog, tight)
+        if self.ylim is None and any(image.downwards for image in images):
+            y = y[1], y[0]
         return (float(x[0]), float(x[1])), (float(y[0]), float(y[1]))
 
     def wire(self) -> dict[str, Any]:
@@ -114,13 +118,18 @@ class Scene:
         return {"panels": [panel.wire() for panel in self.panels], "alt": self.alt}
 
 
-def _around(reached: Sequence[Floats], log: bool) -> tuple[float, float]:
-    """The two ends of an axis with a little room around what is reached."""
+def number(value: float, digits: int = 4) -> str:
+    """A number for the eye and the ear: few digits, a true minus sign, and none before zero."""
+    return f"{value + 0.0:.{digits}g}".replace("-", "\u2212")
+
+
+def _around(reached: Sequence[Floats], log: bool, tight: bool) -> tuple[float, float]:
+    """The two ends of an axis, unless `tight` with a little room around what is reached."""
     values = np.concatenate([np.ravel(part) for part in reached]) if reached else np.empty(0)
     values = values[np.isfinite(values)]
     if log:
         values = np.log10(values[values > 0])
     low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
-    room = 0.04 * (high - low) or 0.5
+    room = 0.0 if tight and high > low else 0.04 * (high - low) or 0.5
     low, high = low - room, high + room
     return (10**low, 10**high) if log else (low, high)
