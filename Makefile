@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all parity mutants lab bench build lint format pins clean
+.PHONY: help setup demo test test-all parity mutants lab bench build audio lint format pins clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -63,6 +63,9 @@ bench: $(VENV)/dev.stamp ## time a training step beside PyTorch's, and the impor
 build: $(VENV)/dev.stamp ## rebuild the notebooks whose source has changed
 	$(BIN)/python -m autograder build
 
+audio: $(VENV)/audio.stamp ## render what the lessons say aloud, where it has changed (needs npm the first time)
+	$(BIN)/python scripts/make_audio.py
+
 lint: $(VENV)/dev.stamp ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -76,11 +79,14 @@ format: $(VENV)/dev.stamp ## rewrite code and lesson sources in the house style
 pins: $(VENV)/dev.stamp ## write requirements*.txt from requirements*.in (needs a network)
 	$(COMPILE) requirements.in --output-file core.pins
 	$(COMPILE) requirements-dev.in --constraints core.pins --output-file dev.pins
+	$(COMPILE) requirements-audio.in --constraints core.pins --output-file audio.pins
 	{ echo "# Written by make pins from requirements.in, where the reasons are." && cat core.pins && \
 		echo "--editable ." ; } > requirements.txt
 	{ echo "# Written by make pins from requirements-dev.in, where the reasons are." && cat dev.pins ; } \
 		> requirements-dev.txt
-	rm core.pins dev.pins
+	{ echo "# Written by make pins from requirements-audio.in, where the reasons are." && cat audio.pins ; } \
+		> requirements-audio.txt
+	rm core.pins dev.pins audio.pins
 
 clean: ## remove the environment, caches, and what the demo wrote
 	rm -rf $(VENV) demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -97,6 +103,11 @@ $(VENV)/lab.stamp: requirements.txt pyproject.toml | $(VENV)/made.stamp
 $(VENV)/dev.stamp: requirements-dev.txt $(VENV)/lab.stamp
 	@echo "Installing requirements-dev.txt."
 	@$(BIN)/python -m pip install --quiet --requirement requirements-dev.txt
+	@touch $@
+
+$(VENV)/audio.stamp: requirements-audio.txt $(VENV)/lab.stamp
+	@echo "Installing requirements-audio.txt."
+	@$(BIN)/python -m pip install --quiet --requirement requirements-audio.txt
 	@touch $@
 
 $(VENV)/made.stamp:
