@@ -1,4 +1,4 @@
-"""The instructor's commands of `python -m autograder`: collect, grade, report, demo, sandbox.
+"""The instructor's commands of `python -m autograder`: collect, grade, report, export, demo, sandbox.
 
 They import what they need when they run, so that `--help` answers at once.
 """
@@ -28,6 +28,7 @@ def register(app: typer.Typer) -> None:
     app.command(epilog=_COLLECT_CODES)(collect)
     app.command(epilog=_EXIT_CODES)(grade)
     app.command()(report)
+    app.command()(export)
     app.command()(demo)
     app.command("sandbox")(sandboxes)
 
@@ -290,6 +291,42 @@ def report(
         console.print(f"The page is {escape(str(path))}", soft_wrap=True)
         if open_:
             webbrowser.open(path.resolve().as_uri())
+
+
+def export(
+    lessons: Annotated[
+        list[str] | None, typer.Argument(metavar="LESSON", help="01 or 01_backpropagation; without any, all.")
+    ] = None,
+    to: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the pages go.")] = Path("pages"),
+    student: Annotated[
+        bool, typer.Option("--student", help="What students open, without solutions and outputs.")
+    ] = False,
+    open_: Annotated[bool, typer.Option("--open", help="Open the first page in the browser.")] = False,
+    root: Annotated[Path, typer.Option(help="The project's folder.", show_default="here")] = Path(),
+) -> None:
+    """Write lessons as pages to read without Jupyter: to print, to put on a web site, to look something up.
+
+    Writes FOLDER/LESSON.html from the built notebooks in solutions/, or lessons/ with --student. A page
+    needs no network and no other file: pictures are inside, formulas are drawn by the browser, and what moves in
+    JupyterLab stands there as a picture with words. Pages from solutions/ show every answer: keep them from students
+    who are to work.
+    """
+    from autograder.building import BuildError
+    from autograder.export import export as write
+
+    try:
+        written = write(root, lessons or (), to, student=student)
+    except BuildError as error:
+        for problem in error.problems:
+            said = f"[bold red]{escape(problem.where)}[/]: {escape(problem.what)}"
+            errors.print(said, highlight=False, soft_wrap=True)
+        raise typer.Exit(2) from None
+    for path in written:
+        console.print(f"{escape(str(path))} ({path.stat().st_size / 1e6:.1f} MB)", highlight=False, soft_wrap=True)
+    if not written:
+        console.print("There is no lesson yet: solutions/ holds no .md file.")
+    elif open_:
+        webbrowser.open(written[0].resolve().as_uri())
 
 
 def demo(

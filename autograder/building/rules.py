@@ -11,6 +11,8 @@ from autograder.building import markers
 from autograder.building.leaks import statements
 from autograder.building.problems import Problem
 from autograder.building.source import Source, grade_id, is_answer, is_check
+from autograder.markdown import render
+from course_lib.maths import MarkupError
 
 ROOMS = ("setup", "explore", "use", "claim", "idea")
 VARIES_TAG = "nbval-ignore-output"
@@ -64,6 +66,7 @@ def _of_cell(cell: NotebookNode, points: Mapping[str, int]) -> Iterator[str]:
     for key in sorted(set(cell.metadata) - allowed):
         yield f"unknown metadata {key!r}; allowed here: {', '.join(sorted(allowed))}"
     if markdown:
+        yield from _formulas(cell)
         if "nbgrader" in cell.metadata:
             yield from _written_question(cell)
         return
@@ -84,6 +87,13 @@ def _of_cell(cell: NotebookNode, points: Mapping[str, int]) -> Iterator[str]:
 def markers_free(cell: NotebookNode) -> bool:
     """Whether no line of the cell is a marker."""
     return not any(line.strip() in (markers.BEGIN, markers.END) for line in cell.source.split("\n"))
+
+
+def _formulas(cell: NotebookNode) -> Iterator[str]:
+    try:
+        render(cell.source)
+    except MarkupError as error:
+        yield str(error)
 
 
 def _tags(cell: NotebookNode) -> Iterator[str]:

@@ -68,6 +68,8 @@ def test_the_tiny_lesson_breaks_no_rule(edited: Callable[..., Source]) -> None:
         ),
         ("def double(x):", "def twice(x):", "exactly one `def double(...)`"),
         ("    twice_as_much =", "    twice as much =", "is not Python"),
+        # formulas
+        ("# A tiny lesson", "# A tiny lesson\n\nIt costs $\\unheardof{x}$", 'Unknown command "\\unheardof"'),
         # tags and metadata
         (":tags: [use]\n", ":tags: [usage]\n", "tag 'usage'"),
         (":tags: [use]\n", ":tags: [usage]\n", "needs exactly one of the room tags"),
