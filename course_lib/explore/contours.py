@@ -78,7 +78,7 @@ VALLEYS: Mapping[str, Valley] = {
             "(x² - 1)² / 4 + y² / 2",
             lambda x, y: (x**2 - 1) ** 2 / 4 + y**2 / 2,
             lambda theta: np.array([theta[0] ** 3 - theta[0], theta[1]]),
-            (-0.2, 1.4),
+            (-1.8, 1.0),
             2.1,
             1.8,
         ),

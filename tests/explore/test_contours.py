@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+import re
 from typing import Any
 
 import numpy as np
 import pytest
 
 from course_lib.exercises.gradient_descent import gradient_descent, max_stable_lr
-from course_lib.explore import contours
 from course_lib.explore.contours import SHARES, VALLEYS, Downhill, Valley, heights, told_of, walk
+from course_lib.explore.marks import Line
 from course_lib.gradcheck import gradient_check, numerical_gradient
 
 BOWLS = {name: valley for name, valley in VALLEYS.items() if valley.bowl}
@@ -32,7 +34,8 @@ def test_slopes_belong_to_their_losses_and_the_start_is_in_the_picture(valley: V
 
 @pytest.mark.parametrize("valley", BOWLS.values(), ids=BOWLS)
 def test_the_limit_of_a_bowl_is_that_of_its_matrix(valley: Valley) -> None:
-    H = np.array([numerical_gradient(lambda t, i=i: float(valley.surface.slope(t)[i]), np.zeros(2)) for i in range(2)])
+    slopes = [functools.partial(lambda i, theta: float(valley.surface.slope(theta)[i]), i) for i in range(2)]
+    H = np.array([numerical_gradient(slope, np.zeros(2)) for slope in slopes])
     assert valley.limit == pytest.approx(max_stable_lr((H + H.T) / 2), rel=1e-6)
     start = valley.surface.start
     below, above = (walk(gradient_descent, valley.surface, start, share * valley.limit, 400) for share in (0.97, 1.03))
@@ -52,10 +55,10 @@ def test_what_the_lesson_says_beside_the_widget() -> None:
     assert heights(bowl.surface, on_the_flat_axis)[-1] < 1
     ends = [walk(gradient_descent, long.surface, long.surface.start, lr, 30)[-1] for lr in long.limit * SHARES]
     best = min(ends, key=lambda place: float(long.surface.loss(*place)))
-    assert 1 / 3 < best[0] / long.surface.start[0] < 1 / 2
+    assert 0.6 < best[0] / long.surface.start[0] < 0.7
     hollows = VALLEYS["no bowl: two hollows"].surface
-    sides = {float(np.sign(walk(gradient_descent, hollows, hollows.start, lr, 100)[-1, 0])) for lr in (0.1, 1.5, 1.9)}
-    assert len(sides) == 2 or not np.all(np.isfinite(list(sides)))
+    for lr, side in ((0.1, -1.0), (0.5, 1.0)):
+        assert walk(gradient_descent, hollows, hollows.start, lr, 30)[-1] == pytest.approx([side, 0.0], abs=0.05)
 
 
 def test_the_words_follow_the_walk() -> None:
@@ -139,8 +142,6 @@ def endless(*_: Any) -> Any:
 def test_a_walk_that_fails_is_named_and_the_courses_stands_in(
     wrong: Any, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import re
-
     monkeypatch.setattr("course_lib.explore.exploration.SECONDS", 0.2)
     widget = Downhill({"gradient_descent": wrong})
     assert re.search(said, words(widget))
@@ -153,7 +154,7 @@ def test_a_walk_that_runs_away_is_drawn_as_far_as_it_can_be_seen() -> None:
     widget.rate.value = 10.0
     widget.steps.value = 100
     assert "runs away" in words(widget)
-    line = next(mark for mark in widget.scene().panels[0].marks if isinstance(mark, contours.Line))
+    line = next(mark for mark in widget.scene().panels[0].marks if isinstance(mark, Line))
     assert np.isfinite(np.asarray(line.x)).all()
     assert np.isfinite(np.asarray(line.y)).all()
 
