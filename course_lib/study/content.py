@@ -137,7 +137,7 @@ class Numeric(_Strict, frozen=True, tag_field="kind", tag="numeric"):
     answer: float
     tolerance: Annotated[float, Meta(ge=0)]
     why: Text
-    unit: str = ""
+    unit: Text | None = None
     wrong: tuple[WrongValue, ...] = ()
 
 

@@ -1,0 +1,39 @@
+/** Lower case and without accents, so that "Generalisation" is found by "general". */
+const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+
+export default {
+  render({ model, el }) {
+    const box = element("input", { type: "search", id: uniqueId("search"), autocomplete: "off", spellcheck: "false" });
+    const told = element("p", { role: "status" });
+    const entries = model.get("entries").map(({ term, also, html, words }) => {
+      const name = element("dt");
+      name.innerHTML = term;
+      if (also) name.append(element("span", { class: "course-quiet" }, ` (${also})`));
+      const meaning = element("dd");
+      meaning.innerHTML = html;
+      return { group: element("div", {}, name, meaning), words: plain(words), names: plain(`${name.textContent}`) };
+    });
+    const list = element("dl", { class: "course-glossary" });
+
+    const show = () => {
+      const sought = plain(model.get("search")).trim();
+      if (plain(box.value).trim() !== sought) box.value = model.get("search");
+      const found = entries.filter(({ words }) => words.includes(sought));
+      found.sort((one, other) => other.names.includes(sought) - one.names.includes(sought)); // terms before definitions
+      list.replaceChildren(...found.map(({ group }) => group));
+      told.textContent =
+        found.length > 0
+          ? `${found.length} of ${entries.length} terms`
+          : `No term or definition has \u201c${model.get("search").trim()}\u201d. Try a part of the word.`;
+    };
+    box.addEventListener("input", () => {
+      model.set("search", box.value);
+      model.save_changes();
+      show();
+    });
+    el.append(element("p", {}, element("label", { for: box.id }, "Search the terms "), box), told, list);
+    model.on("change:search", show);
+    show();
+    return () => model.off("change:search", show);
+  },
+};
