@@ -1,7 +1,7 @@
 """Small changes to a reference, one at a time: each is a wrong answer that the check must notice.
 
-Changed are operators, comparisons, constants, axes, signs and calls; left out are terms, calls and whole statements: what
-a slip of the hand does to a right answer.
+Changed are operators, comparisons, constants, axes, signs and calls; left out are terms, calls and whole statements:
+what a slip of the hand does to a right answer.
 """
 
 from __future__ import annotations
