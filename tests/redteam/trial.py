@@ -173,10 +173,14 @@ class Trial:
             self.course_folder, self.home, PROJECT, self.listeners.tcp, self.listeners.udp, self.listeners.unix,
             self.listeners.abstract, self.token,
         )  # fmt: skip
-        self._plant()
-        self._hand_in()
-        self._give_away()
-        self._known = self._state()
+        try:
+            self._plant()
+            self._hand_in()
+            self._give_away()
+            self._known = self._state()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
