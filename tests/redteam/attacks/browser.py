@@ -82,7 +82,8 @@ ATTACKS = (
         shows(mime, "\"><script>alert('redteam')</script>") for mime in ("image/png", "image/jpeg", "image/gif", "x/y")),
            tries="Displays pictures whose data are HTML."),
     attack("written-answer-with-html", edit=_written(HTML + "\n\n[x](javascript:alert(1)) ![x](" + BEACON + ")\n\n"
-           "<!-- --><div markdown=1>$\\href{javascript:alert(1)}{x}$ </div>"),
+           "<!-- --><div markdown=1>$\\href{javascript:alert(1)}{x}$ </div>\n\nSee https://redteam.invalid/ or "
+           "<https://redteam.invalid>, <1a@redteam.invalid>, [x][y], [y], ![y].\n\n[y]: https://redteam.invalid/\n"),
            tries="Writes HTML, links and formulas with links into the answer that a teacher reads."),
     attack("attachments", edit=_attached, tries="Attaches pictures that are scripts to its written answer."),
     attack("names-with-html", edit=_names, tries="Puts HTML into the title, the authors and the names of cells."),
