@@ -34,6 +34,5 @@ class Aids:
         return "\n\n".join(f"{aid.title}\n{aid.text.strip()}" for aid in self._aids)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        parts = [f"<dt><b>{to_html(aid.title, inline=True)}</b></dt><dd>{to_html(aid.text)}</dd>" for aid in self._aids]
-        html = f'<dl style="max-width: 50em">{"".join(parts)}</dl>'
-        return {"text/plain": repr(self), "text/html": html}
+        parts = [f"<p><b>{to_html(aid.title, inline=True)}</b></p>{to_html(aid.text)}" for aid in self._aids]
+        return {"text/plain": repr(self), "text/html": f'<div style="max-width: 50em">{"".join(parts)}</div>'}

@@ -8,10 +8,12 @@ export default {
     const entries = model.get("entries").map(({ term, also, html, words }) => {
       const name = element("dt");
       name.innerHTML = term;
-      if (also) name.append(element("span", { class: "course-quiet" }, ` (${also})`));
+      const itself = plain(name.textContent);
+      const others = element("span", { class: "course-quiet" }, ` (also: ${also})`);
+      name.append(others);
       const meaning = element("dd");
       meaning.innerHTML = html;
-      return { group: element("div", {}, name, meaning), words: plain(words), names: plain(`${name.textContent}`) };
+      return { group: element("div", {}, name, meaning), others, itself, also: plain(also), words: plain(words) };
     });
     const list = element("dl", { class: "course-glossary" });
 
@@ -19,7 +21,10 @@ export default {
       const sought = plain(model.get("search")).trim();
       if (plain(box.value).trim() !== sought) box.value = model.get("search");
       const found = entries.filter(({ words }) => words.includes(sought));
-      found.sort((one, other) => other.names.includes(sought) - one.names.includes(sought)); // terms before definitions
+      const named = ({ itself, also }) => itself.includes(sought) || also.includes(sought);
+      found.sort((one, other) => named(other) - named(one)); // terms before definitions
+      // Another name is shown where it is the reason why the term was found.
+      for (const { others, itself, also } of found) others.hidden = itself.includes(sought) || !also.includes(sought);
       list.replaceChildren(...found.map(({ group }) => group));
       told.textContent =
         found.length > 0

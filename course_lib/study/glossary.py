@@ -56,5 +56,6 @@ class Glossary(Live):
 
     def resting(self) -> Resting:
         """Every term with its definition."""
-        parts = [f"<dt><b>{entry['term']}</b></dt><dd>{entry['html']}</dd>" for entry in self.entries]
+        wide = "float: none; width: auto"  # JupyterLab puts terms into a narrow column
+        parts = [f'<dt style="{wide}"><b>{entry["term"]}</b></dt><dd>{entry["html"]}</dd>' for entry in self.entries]
         return Resting(f'<dl style="max-width: 50em">{"".join(parts)}</dl>', f"Glossary\n\n{self._text}")

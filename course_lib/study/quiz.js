@@ -26,6 +26,11 @@ function number({ unit }, { labelledby, chosen }) {
   const input = element("input", {
     type: "text", inputmode: "decimal", autocomplete: "off", size: 12, "aria-labelledby": labelledby,
     value: chosen ?? "",
+    onkeydown: (event) => {
+      if (event.key !== "Enter") return;
+      event.preventDefault(); // JupyterLab keeps some fields from sending their form
+      input.form.requestSubmit();
+    },
   });
   return {
     page: element("p", {}, input, unit ? ` ${unit}` : ""),

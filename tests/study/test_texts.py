@@ -60,14 +60,14 @@ def test_the_glossary_is_of_one_lesson_or_of_all_in_alphabetical_order(tiny: Pat
     assert of_one.entries[0]["also"] == "slopes, steepness"
     assert "rise over run" in of_one.entries[0]["words"]
     resting = Glossary("2", folder=tmp_path).resting()
-    assert "<dt><b>Anchor</b></dt><dd><p>Holds <math>" in resting.html
+    assert "<b>Anchor</b></dt><dd><p>Holds <math>" in resting.html
     assert resting.text == "Glossary\n\nAnchor: Holds $x$.\nzeal: z"
 
 
 def test_memory_aids_show_alike_everywhere(tiny: Path) -> None:
     bundle = Aids("01", folder=tiny)._repr_mimebundle_()
     assert bundle["text/plain"].startswith("A rhyme\nA little up")
-    assert "<dt><b>A rhyme</b></dt><dd><p>A little up" in bundle["text/html"]
+    assert "<p><b>A rhyme</b></p><p>A little up" in bundle["text/html"]
 
 
 @pytest.mark.parametrize(("kind", "part"), [(Aids, "aids"), (Glossary, "glossary")])
