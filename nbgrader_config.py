@@ -4,7 +4,7 @@ import warnings
 
 from sqlalchemy.exc import SAWarning
 
-from autograder.tools import feedback_templates, put_scripts_on_path
+from autograder.tools import page_templates, put_scripts_on_path
 
 put_scripts_on_path()
 warnings.simplefilter("ignore", SAWarning)  # nbgrader's own queries; nothing that an instructor could mend
@@ -33,5 +33,10 @@ c.GenerateFeedback.preprocessors = [
     "nbgrader.preprocessors.GetGrades",
     "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
 ]
+c.GenerateFeedback.exporter_class = "autograder.nbgrader_plugins.StudentPage"
 c.GenerateFeedback.HTMLExporter.template_name = "offline_feedback"
-c.GenerateFeedback.HTMLExporter.extra_template_basedirs = feedback_templates()
+
+# Student pages and formgrader's: formulas of the lessons as MathML, and no MathJax from elsewhere.
+c.HTMLExporter.template_name = "offline_formgrade"
+c.HTMLExporter.extra_template_basedirs = page_templates()
+c.HTMLExporter.filters = {"markdown2html": "autograder.markdown.markdown2html"}

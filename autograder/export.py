@@ -21,7 +21,7 @@ from nbformat import NotebookNode
 from autograder.building import BuildError, Problem, lesson_path, solution_path
 from autograder.building.course import source_paths
 from autograder.files import write_atomically
-from autograder.markdown import FONTS, Renderer, render
+from autograder.markdown import Renderer, render
 from course_lib.maths import MarkupError
 
 _LINK = re.compile(r"</?a\b[^>]*>")
@@ -83,7 +83,7 @@ def page(notebook: NotebookNode) -> str:
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, trim_blocks=True
     )
     template = environment.get_template("lesson_page.html.j2")
-    return template.render(title=title, headings=headings, cells=cells, fonts=FONTS)
+    return template.render(title=title, headings=headings, cells=cells)
 
 
 def _cell(cell: NotebookNode, renderer: Renderer) -> PageCell:

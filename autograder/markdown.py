@@ -14,9 +14,6 @@ from nbformat import NotebookNode
 from autograder.lesson import is_answer
 from course_lib.maths import MarkupError, to_mathml
 
-FONTS = 'math { font-family: "STIX Two Math", "Latin Modern Math", "Cambria Math", "DejaVu Math TeX Gyre", math; }'
-"""Style for pages with formulas: Chromium on Linux takes a font without mathematics for plain `math`."""
-
 
 class Renderer(IPythonRenderer):
     """nbconvert's renderer, with formulas as MathML and headings without the pilcrow.

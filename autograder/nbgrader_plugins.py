@@ -7,6 +7,7 @@ nbgrader_config.py names them:
 - `RunAndJudge` takes the place of executing.
 - `Record` takes the place of SaveAutoGrades and AssignLatePenalties: the same, and the bonus, in one transaction.
 - `StudentView` stands first in `GenerateFeedback`: what the page of a student must not show goes.
+- `StudentPage` writes that page, so that a screen reader knows its language and its parts.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from nbconvert.exporters import NotebookExporter
+from nbconvert.exporters import HTMLExporter, NotebookExporter
 from nbformat import NotebookNode
 from nbgrader.converters import Autograde
 from nbgrader.converters.base import NbGraderException
@@ -181,6 +182,18 @@ class StudentView(NbGraderPreprocessor):  # type: ignore[misc]
     def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
         """Leave out the outputs of submitted code."""
         return (nb if self.show_outputs else for_student(nb)), resources
+
+
+class StudentPage(HTMLExporter):
+    """nbgrader's feedback page with what its template leaves out: its language, and what its first lines are."""
+
+    def from_notebook_node(  # type: ignore[override]  # as HTMLExporter's own
+        self, nb: NotebookNode, resources: Resources | None = None, **kwargs: Any
+    ) -> tuple[str, Resources]:
+        """Convert a graded notebook."""
+        html, resources = super().from_notebook_node(nb, resources, **kwargs)
+        html = html.replace("<html>", '<html lang="en">', 1)
+        return html.replace('<div class="panel-heading">', '<div class="panel-heading" role="banner">', 1), resources
 
 
 def _tell(log: logging.Logger, resources: Resources, notes: Any) -> None:

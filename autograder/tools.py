@@ -18,8 +18,8 @@ def put_scripts_on_path() -> None:
         os.environ["PATH"] = os.pathsep.join([scripts, *path])
 
 
-def feedback_templates() -> list[str]:
-    """Where nbconvert finds the template `offline_feedback`, and nbgrader's `feedback` on which it stands."""
+def page_templates() -> list[str]:
+    """Where nbconvert finds `offline_feedback` and `offline_formgrade`, and nbgrader's on which they stand."""
     import nbgrader
 
     package = Path(nbgrader.__file__).parent

@@ -19,6 +19,7 @@ from autograder.class_grading import ClassGrading
 from autograder.gradebook import Course
 from autograder.sandbox import CellRun, Request, Run
 from course_lib import exercises
+from tests.browser.accessibility import violations
 from tests.browser.jupyterlab import HOST, serve
 from tests.grading import fixture_lesson
 from tests.grading.fixture_lesson import NAME
@@ -120,7 +121,9 @@ def course(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[Cou
     def spoil(notebook: nbformat.NotebookNode) -> None:
         cell(
             notebook, "written"
-        ).source = f"It shrinks. {LINKS} {ALL} [a link](javascript:{RUN}) ![x]({EVIL}/md) ![a](attachment:x.svg)"
+        ).source = (
+            f"It shrinks. $v_{{typed}}$ {LINKS} {ALL} [a link](javascript:{RUN}) ![x]({EVIL}/md) ![a](attachment:x.svg)"
+        )
         cell(notebook, "written").attachments = {"x.svg": {"image/svg+xml": f"<svg onload='{RUN}'/>"}}
         cell(notebook, "title").source = f"<script>{RUN}</script>"
         notebook.metadata["title"] = ALL
@@ -203,7 +206,18 @@ def test_a_student_s_page_runs_nothing_asks_nobody_and_tells_nothing(
     html = path.read_text(encoding="utf-8")
     for secret in (CANARY, str(course.root), "ada", "/home/", "submitted"):
         assert secret not in html.split("</style>")[-1], secret
+    expect_formulas_of_the_lesson_alone(watched.page)
     watched.page.screenshot(path=screenshots / "hostile_feedback.png", full_page=True)
+    watched.page.goto((course.folder("feedback", "ada", NAME) / f"{NAME}.html").as_uri())
+    assert violations(watched.page) == []
+
+
+def expect_formulas_of_the_lesson_alone(page: Page) -> None:
+    """Those of the lesson are drawn, without anybody's MathJax; that of the answer is as it was typed."""
+    assert page.locator("math mfrac").count() == 3
+    assert page.locator("math").count() == 3
+    assert "\\mapsto" not in page.locator("body").inner_text()
+    assert "$v_{typed}$" in page.locator("body").inner_text()
 
 
 def test_formgrader_shows_a_hostile_submission_without_running_it(
@@ -217,6 +231,7 @@ def test_formgrader_shows_a_hostile_submission_without_running_it(
     assert "over everything" in watched.page.locator("#notebook-container").first.inner_text()
     watched.expect_nothing_happened()
     assert watched.page.locator(ACTIVE).count() == 0
+    expect_formulas_of_the_lesson_alone(watched.page)
     watched.page.screenshot(path=screenshots / "hostile_formgrader.png", full_page=True)
     # What else was handed in is not served from the teacher's origin.
     there = watched.page.goto(f"{base}/formgrader/submissions/{submission_id}/page.html?token={token}")
@@ -225,6 +240,7 @@ def test_formgrader_shows_a_hostile_submission_without_running_it(
     for place in ("", "manage_submissions/" + NAME, f"gradebook/{NAME}/{NAME}", "manage_students"):
         watched.page.goto(f"{base}/formgrader/{place}?token={token}")
         watched.expect_nothing_happened()
+    assert {urlsplit(url).hostname for url in watched.urls if url.startswith("http")} == {HOST}
 
 
 def test_jupyterlab_opens_a_graded_notebook_without_running_it(course: Course, server: str, watched: Watched) -> None:

@@ -83,7 +83,7 @@ def solution() -> NotebookNode:
         inside = ANSWERS[name].split("\n", 1)[1]
         stub = f"def {name}({SIGNATURES[name]}):\n    ### BEGIN SOLUTION\n{inside}\n    ### END SOLUTION"
         cells += [
-            _markdown(f"question-{name}", f"## Build {name}\n\nWrite `{name}`."),
+            _markdown(f"question-{name}", f"## Build {name}\n\nWrite `{name}`, so that $x \\mapsto \\frac{{y}}{{2}}$."),
             _code(name, stub, nbgrader=_nbgrader(name, solution=True)),
             _code(
                 f"check_{name}",
