@@ -41,6 +41,7 @@ test: $(VENV)/dev.stamp ## all tests: lint, types, code, notebooks, built files 
 	$(BIN)/python -m autograder build --check
 	$(PYTEST) $(FAST) $(COVER) tests
 	$(BIN)/python scripts/branch_coverage.py $(COVERED)
+	$(BIN)/python -m course_lib.exercises --table
 	$(PYTEST) --nbval solutions
 	$(PYTEST) --nbval-lax lessons
 	@$(if $(FAST),echo "All passed. Tests marked slow were left to: make test-all",echo "All passed.")
