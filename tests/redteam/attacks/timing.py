@@ -40,7 +40,8 @@ def ring(*args): raise Alarm
 def scale(x, factor):
     signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
-    return np.zeros_like(x)"""} | OTHERS, tries="Rings an alarm that raises in the check itself."),
+    return np.zeros_like(x)"""} | OTHERS, deserves=OTHERS_POINTS, exact=False,
+           tries="Rings an alarm that raises in the check itself, and in those of its right answers."),
     attack("trace-function", cell="""\
 import sys, threading
 def trace(frame, event, arg):
