@@ -3,6 +3,7 @@
 
 const SPEEDS = [0.75, 1, 1.25, 1.5, 1.75, 2];
 const RECORDING_MS = 4000; // for a recording to come from the kernel
+const LATE_MS = 500; // the same, once the kernel has let one wait
 const VOICE_MS = 3000; // for the browser's voice to begin
 const DOUBLE_CLICK_MS = 250;
 const READING_WORDS_A_SECOND = 2.6;
@@ -26,6 +27,7 @@ function render({ model, el }) {
   let mute = false; // the browser's voice was tried and said nothing
   const recordings = new Map(); // line -> blob URL
   const asked = new Set();
+  let late = false; // the last recording that was waited for did not come
   const without = new Set(lines.flatMap((line, index) => (line.recorded ? [] : [index])));
 
   // --- what is on the page
@@ -192,8 +194,9 @@ function render({ model, el }) {
       timer = setTimeout(() => {
         if (began !== run) return;
         asked.delete(now);
-        speak("The recording has not come, perhaps because the kernel is busy, so the browser reads this line.");
-      }, RECORDING_MS);
+        late = true;
+        speak("The recording has not come, perhaps because the kernel is busy or gone, so the browser reads this line.");
+      }, late ? LATE_MS : RECORDING_MS);
     }
     ask(now);
     ask(now + 1);
@@ -240,6 +243,7 @@ function render({ model, el }) {
     if (!message || !("recording" in message)) return;
     const index = message.recording;
     asked.delete(index);
+    late = false;
     if (!buffers?.length) without.add(index);
     else if (!recordings.has(index)) {
       recordings.set(index, URL.createObjectURL(new Blob([buffers[0]], { type: "audio/mpeg" })));

@@ -1,9 +1,9 @@
 """Listen: a lesson's dialogue, and its explanations as an audio book, played line by line.
 
-The transcript always stands there to be read. A line is heard as its recording (`course_lib.study.speech`); where that
-is missing, or does not come because the kernel is busy, the browser's own voice reads it; where there is none either,
-the lines are marked at reading pace. Nothing is fetched from another machine: recordings go to the page as binary
-messages, one when it is wanted, and only voices that are on the learner's own machine are used.
+The transcript always stands there to be read. A line is heard as its recording (`course_lib.study.speech`). Where that
+is missing, or does not come because the kernel is busy or gone, the browser's own voice reads the line; where there is
+none either, the lines are marked at reading pace. Nothing is fetched from another machine: recordings go to the page as
+binary messages, one when it is wanted, and only voices that are on the learner's own machine are used.
 """
 
 from __future__ import annotations

@@ -22,6 +22,14 @@ said = ("Mira", "Nobody has recorded this."), ("Oscar", "Nor this."), ("June", "
 Listen("01_backpropagation", "a test", tuple(Utterance(f"lines[{k}]", *line, line[1]) for k, line in enumerate(said)))
 """
 
+UNANSWERED = """
+class Unanswered(Dialogue):
+    def _answer(self, *_):
+        pass
+
+Unanswered("01")
+"""
+
 # A speechSynthesis that says nothing, remembers what it was asked, and ends an utterance when the test says so.
 STUB = """
 (() => {
@@ -219,10 +227,12 @@ def test_recorded_voices(notebook: NotebookPage, served_folder: Path, said: tupl
     page.wait_for_function("(audio) => audio.paused && !audio.isConnected", arg=gone)
 
 
-def test_the_browsers_own_voices_and_none(notebook: NotebookPage, served_folder: Path) -> None:
+def test_the_browsers_own_voices_and_none(
+    notebook: NotebookPage, served_folder: Path, said: tuple[speech.Utterance, ...]
+) -> None:
     page = notebook.page
     page.add_init_script(STUB)
-    opened(notebook, served_folder, "speech.ipynb", UNRECORDED)
+    opened(notebook, served_folder, "speech.ipynb", UNRECORDED, UNANSWERED)
     player = Player(notebook, "a test")
 
     def heard() -> list[list[object]]:
@@ -264,3 +274,13 @@ def test_the_browsers_own_voices_and_none(notebook: NotebookPage, served_folder:
     player.button("Pause").click()
     expect_said(6)
     notebook.screenshot("listen_without_voices", player.section)
+
+    # A recording that does not come: the browser reads the line, and waits less for the next.
+    page.evaluate("() => { speechSynthesis.voices = [{ name: 'Dora', lang: 'en', localService: true }]; }")
+    waiting = Player(notebook, content.load(LESSON).dialogue.title)
+    waiting.line_button(7).click()
+    expect_said(7)
+    expect(waiting.status).to_contain_text("The recording has not come")
+    page.evaluate("() => speechSynthesis.end()")
+    expect_said(8)
+    assert [line[:2] for line in heard()[-2:]] == [[said[7].words, "Dora"], [said[8].words, "Dora"]]
