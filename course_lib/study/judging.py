@@ -104,7 +104,7 @@ def _multiple(question: Multiple, answer: object) -> Verdict:
         return Verdict(True, tuple(_explained(choice) for choice in question.choices if choice.right and choice.why))
     said = [_explained(question.choices[place]) for place in wrong]
     if missing:
-        said.append("And one that is right is missing still." if wrong else "What you chose is right. More is right.")
+        said.append("And something right is missing still." if wrong else "All that is right, and more is.")
     return Verdict(False, tuple(said), wrong)
 
 

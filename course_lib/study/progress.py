@@ -34,7 +34,7 @@ class Standing:
         next_check: the first of them that did not; empty when all did.
         known, cards: cards that were known last time; all of them.
         due: cards that were begun and are due today.
-        best, questions: of the quiz.
+        best, questions: of the quiz; best is None before it was done.
         last: when something was done there; None for never.
     """
 
@@ -46,7 +46,7 @@ class Standing:
     known: int
     cards: int
     due: int
-    best: int
+    best: int | None
     questions: int
     last: datetime | None
 
@@ -58,7 +58,7 @@ class Standing:
         if self.known < self.cards:
             left = self.cards - self.known
             return f"{left} flash card{'s' * (left != 1)} that you do not know yet"
-        if self.questions and not self.best:
+        if self.questions and self.best is None:
             return "the quiz"
         return ""
 
@@ -128,7 +128,7 @@ def _columns(standing: Standing) -> Sequence[tuple[str, int, int]]:
     figures = (
         (standing.passed, standing.to_pass),
         (standing.known, standing.cards),
-        (standing.best, standing.questions),
+        (standing.best or 0, standing.questions),
     )
     return [(title, done, of) for title, (done, of) in zip(_TITLES, figures, strict=True)]
 
@@ -164,7 +164,7 @@ def _standing(name: str, held: Records, folder: Path) -> Standing:
         known=sum(place.box > 0 for place in places.values()),
         cards=len(lesson.cards),
         due=sum(leitner.is_due(place, today) for place in places.values()),
-        best=record.quiz.best if record.quiz and record.quiz.of == len(lesson.quiz) else 0,
+        best=record.quiz.best if record.quiz and record.quiz.of == len(lesson.quiz) else None,
         questions=len(lesson.quiz),
         last=record.last,
     )

@@ -152,6 +152,18 @@ def test_a_press_that_comes_late_or_is_not_understood_changes_nothing(tiny: Path
     assert cards.view["left"] == 2
 
 
+def test_when_nothing_is_left_a_grade_changes_nothing(tiny: Path, calendar: Calendar) -> None:
+    cards = cards_of(tiny)
+    for _ in range(4):
+        cards.grade(True)
+    assert cards.view["said"].startswith("Nothing is due.")
+    calendar.rest(1)
+    cards._hear({"do": "practise"})
+    for _ in IDS:
+        cards.grade(True)
+    assert cards.view["said"] == "Nothing is due. Next come 3 cards, on Thursday 26 November. You know 3 of 3 cards."
+
+
 def test_two_notebooks_share_what_is_known(tiny: Path, path: Path, calendar: Calendar) -> None:
     one, other = cards_of(tiny, path), cards_of(tiny, path)
     one.grade(True)

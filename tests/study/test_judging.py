@@ -35,9 +35,9 @@ def test_several_choices_are_judged_together(asked: dict[str, Question]) -> None
     question = asked["flat-places"]
     hill = "**on a hillside** A hillside rises: its slope is what makes it one."
     assert judge(question, [1, 0]) == Verdict(True, ())
-    assert judge(question, [0]) == Verdict(False, ("What you chose is right. More is right.",))
+    assert judge(question, [0]) == Verdict(False, ("All that is right, and more is.",))
     assert judge(question, [0, 1, 2]) == Verdict(False, (hill,), (2,))
-    assert judge(question, [2]) == Verdict(False, (hill, "And one that is right is missing still."), (2,))
+    assert judge(question, [2]) == Verdict(False, (hill, "And something right is missing still."), (2,))
 
 
 @pytest.mark.parametrize("answer", [None, [], "", [7], [True], 0])

@@ -102,6 +102,15 @@ def test_after_the_exercises_come_the_cards_then_the_quiz_then_nothing(folder: P
     assert goal is None
 
 
+def test_a_quiz_done_without_a_right_answer_is_done_and_one_with_other_questions_is_not(folder: Path) -> None:
+    def quizzed(best: int, of: int) -> Change:
+        return lambda held: setattr(held.of(LESSON), "quiz", Quizzed(best, of, TODAY))
+
+    every = pass_checks(99)
+    assert progress(folder, every, know_all, quizzed(0, 4)).where()[1] is None
+    assert "Next there: the quiz." in progress(folder, every, know_all, quizzed(5, 5)).where()[0]
+
+
 def test_a_finished_lesson_leads_to_the_next_open_one(folder: Path) -> None:
     text = (folder / "02_next.toml").read_text() + '[[cards]]\nid = "a"\nfront = "f"\nback = "b"\n'
     (folder / "02_next.toml").unlink()

@@ -161,6 +161,29 @@ def test_where_nothing_can_be_written_it_counts_until_the_kernel_stops(
     assert sorted(Keeper(path).read().of("01_tiny").cards) == ["a", "b", "c", "d"]
 
 
+def test_a_file_that_another_notebook_reads_just_now_is_tried_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Windows refuses to replace a file that is open."""
+    refusals = [PermissionError(13, "Permission denied")] * 3
+    replace = Path.replace
+
+    def sometimes(self: Path, target: Path) -> Path:
+        if refusals:
+            raise refusals.pop()
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", sometimes)
+    monkeypatch.setattr(records.time, "sleep", lambda _seconds: None)
+    keeper = Keeper(path)
+    keeper.update(know("a"))
+    assert keeper.trouble == ""
+    refusals += [PermissionError(13, "Permission denied")] * 100
+    keeper.update(know("b"))
+    assert "cannot be written (Permission denied)" in keeper.trouble
+    assert sorted(keeper.read().of("01_tiny").cards) == ["a", "b"]
+
+
 def test_a_folder_that_cannot_be_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     keeper = Keeper(tmp_path / "file" / "course_progress.json")
