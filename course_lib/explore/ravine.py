@@ -110,7 +110,7 @@ class Ravine(Exploration):
 
     def __init__(self, namespace: Mapping[str, Any] | None = None) -> None:
         self.momentum = Slider("momentum", 0.0, low=0.0, high=0.99, step=0.01)
-        self.rate = Slider("learning rate", RATE, low=1e-3, high=0.1, step=0.05, log=True)
+        self.rate = Slider("learning rate", RATE, low=0.002, high=0.1, step=0.002)
         self.steps = Slider("steps", STEPS, low=1, high=200, step=1)
         self.search = Button("Find the best momentum", self._find, "Try momenta from 0 to 0.99 at this rate")
         self._found: str | None = None

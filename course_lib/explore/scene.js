@@ -260,7 +260,7 @@ function paintPanel(place, panel, width) {
   const X = scale(panel.xlim, [box.left, box.left + box.width], panel.xlog);
   const Y = scale(panel.ylim, [box.top + box.height, box.top], panel.ylog);
 
-  const sheet = svg("svg", { width, height, viewBox: `0 0 ${width} ${height}` });
+  const sheet = svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, "aria-hidden": true });
   const covered = panel.marks.some((mark) => mark.kind === "image" || mark.kind === "contours");
   let canvas = null;
   if (panel.marks.some((mark) => mark.kind === "image")) {
@@ -324,7 +324,7 @@ function axes(panel, box, X, Y, ticksOf, grid) {
 
 /** What stands for a mark in the legend: a piece of it beside its name. */
 function legendEntry(mark) {
-  const sample = svg("svg", { width: 34, height: 14, viewBox: "0 0 34 14" });
+  const sample = svg("svg", { width: 34, height: 14, viewBox: "0 0 34 14", "aria-hidden": true });
   const color = paintOf(mark.look);
   if (mark.kind === "line" || mark.kind === "rule") {
     sample.append(svg("path", { d: "M1 7H33" }, lineStyle(mark)));
@@ -369,7 +369,7 @@ const shown = (spec, at) => spec.stops?.[at] ?? short(spec.log ? 10 ** at : at) 
 const CONTROLS = {
   slider(spec, move) {
     const id = uniqueId("slider");
-    const readout = element("output", { class: "course-readout", for: id });
+    const readout = element("span", { class: "course-readout", "aria-hidden": "true" }); // aria-valuetext says it
     const input = element("input", {
       id,
       type: "range",
@@ -476,12 +476,13 @@ const CONTROLS = {
 // ------------------------------------------------------------------------------------------------------ the whole of it
 
 /** One move at a time to Python; meanwhile the latest value of each control is kept, and every press of a button. */
-function messenger(model, el, late) {
+function messenger(model, { late, settled }) {
   const name = uniqueId("view");
   let count = 0;
   let waiting = null;
   let timer = 0;
   let kept = [];
+  let sent = [];
   const send = (content) => {
     count += 1;
     waiting = `${name}/${count}`;
@@ -491,16 +492,18 @@ function messenger(model, el, late) {
   };
   const flush = () => {
     if (waiting !== null || kept.length === 0) return;
-    const moves = kept;
+    sent = kept;
     kept = [];
-    send({ moves });
+    send({ moves: sent });
   };
   const heard = (message) => {
     if (message.answered !== waiting) return;
     waiting = null;
+    sent = [];
     clearTimeout(timer);
     late(false);
     flush();
+    if (waiting === null) settled();
   };
   model.on("msg:custom", heard);
   return {
@@ -511,7 +514,8 @@ function messenger(model, el, late) {
       flush();
     },
     say: send,
-    pending: (label) => kept.some((move) => move.label === label),
+    /** Whether Python does not know this control's last value yet: until then what Python says of it is old. */
+    pending: (label) => [...sent, ...kept].some((move) => move.label === label),
     stop() {
       clearTimeout(timer);
       model.off("msg:custom", heard);
@@ -582,8 +586,11 @@ function render({ model, el }) {
   const handles = element("div", { class: "course-handles" });
   const canvas = element("div", { class: "course-picture" }, drawing, handles);
   const board = element("fieldset", { class: "course-controls" }, element("legend", {}, "Move"));
-  const messages = messenger(model, el, (isLate) => {
-    late.textContent = isLate ? "Python has not answered yet. If you restarted the kernel, run this cell again." : "";
+  const messages = messenger(model, {
+    late(isLate) {
+      late.textContent = isLate ? "Python has not answered yet. If you restarted the kernel, run this cell again." : "";
+    },
+    settled: () => control(),
   });
   const question = questionnaire(model, messages.say);
   el.append(element("div", { class: "course-exploration", role: "group", "aria-label": model.get("title") }, question.place, board, canvas, status, late));

@@ -5,6 +5,7 @@ The tests call their scenes; the browser's test moves them in JupyterLab.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -229,6 +230,7 @@ class Dashboard(Exploration):
             self.losses.append(2.3 * np.exp(-step / 40))
             if step % 20 == 0:
                 self.redraw()
+                time.sleep(0.05)  # as training would
 
     def scene(self) -> Scene:
         steps = np.arange(len(self.losses))
