@@ -43,6 +43,7 @@ def study(notebook: NotebookPage, served_folder: Path, root: Path) -> NotebookPa
         new('Quiz("01", folder=folder, rng=np.random.default_rng(1))'),
         *(new(code) for code in ('Glossary("01", folder=folder)', 'Aids("01", folder=folder)')),
         new("Progress(folder=folder)"),
+        new("Progress()"),
         nbformat.v4.new_markdown_cell(prose),
     ]
     kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
@@ -123,7 +124,7 @@ def test_overview_cards_glossary_and_terms(study: NotebookPage, served_folder: P
     expect(study.cell(5)).to_contain_text("A little up, a little down")
     expect(study.cell(6)).to_contain_text("Begin with 01 · Slopes.")
 
-    prose = study.cell(7)
+    prose = study.cell(8)
     expect(prose.locator("abbr")).to_have_attribute("title", "Rise over run.")
     summary = prose.locator("summary")
     expect(prose.locator("details li")).to_be_hidden()
@@ -133,6 +134,11 @@ def test_overview_cards_glossary_and_terms(study: NotebookPage, served_folder: P
 
     expect(cells).to_have_count(count)  # no key reached the notebook, where A, B and Enter make cells
     assert study.page.locator(".jp-Notebook.jp-mod-editMode").count() == 0
+
+    study.cell(7).get_by_role("link", name="Go on in 01 · Backpropagation").press("Enter")
+    study.page.wait_for_function(
+        "window.jupyterapp.shell.currentWidget?.context?.path === 'lessons/01_backpropagation/01_backpropagation.ipynb'"
+    )
 
 
 def test_the_quiz_explains_each_wrong_choice(study: NotebookPage, served_folder: Path) -> None:
