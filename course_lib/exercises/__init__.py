@@ -10,6 +10,7 @@ from course_lib.exercises.exercise import Exercise
 LESSONS: Mapping[str, str] = {
     "01_backpropagation": "course_lib.exercises.backpropagation",
     "02_gradient_descent": "course_lib.exercises.gradient_descent",
+    "03_sgd_and_momentum": "course_lib.exercises.sgd_and_momentum",
     "04_adaptive_optimizers": "course_lib.exercises.adaptive_optimizers",
 }
 """The module that describes each lesson's exercises, by the lesson's folder."""
