@@ -34,6 +34,8 @@ LOUDNESS = -19.0
 """LUFS; what the Audio Engineering Society recommends for speech in one channel (AES TD1008)."""
 PEAK = 10 ** (-1 / 20)
 """-1 dB of full scale: the coder may overshoot a little."""
+LIMITER = RATE // 100 + 1
+"""Samples over which a peak is turned down: 10 ms, odd."""
 LEAD, TAIL = 0.05, 0.3
 """Seconds of silence before and after the words."""
 QUALITY = 0.7
@@ -84,12 +86,15 @@ def kokoro() -> Renderer:
 def finished(sound: Sound) -> Sound:
     """A rendered line as it is kept: equally loud as every other, no clipping, a little silence on both sides."""
     import pyloudnorm
+    from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
     meter = pyloudnorm.Meter(RATE)
     # The measure needs 0.4 s; a shorter word is measured as if it were said over and over.
     measured = np.tile(sound, int(np.ceil(0.5 * RATE / len(sound))))
-    gain = 10 ** ((LOUDNESS - meter.integrated_loudness(measured.astype(np.float64))) / 20)
-    loud = sound * min(gain, PEAK / np.abs(sound).max())
+    loud = sound * 10 ** ((LOUDNESS - meter.integrated_loudness(measured.astype(np.float64))) / 20)
+    # A limiter: turned down for the few milliseconds around each peak, as far as the peak needs and smoothly.
+    over = maximum_filter1d(np.maximum(np.abs(loud) / PEAK, 1), LIMITER)
+    loud = loud * uniform_filter1d(1 / over, LIMITER)
     fade = np.linspace(0, 1, RATE // 200)
     loud[: len(fade)] *= fade
     loud[-len(fade) :] *= fade[::-1]
