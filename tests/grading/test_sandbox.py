@@ -48,7 +48,8 @@ def test_raising_system_exit_is_an_error_like_any_other() -> None:
 
 
 def test_output_is_kept_up_to_its_limit() -> None:
-    done = run("for _ in range(3_000):\n    print('x' * 100)\nended = True", "print(ended)", kept_output=10_000)
+    floods = "for _ in range(3_000):\n    print('x' * 100)\nended = True"
+    done = run(floods, "print(ended)", kept_output=10_000, cell=30.0)
     assert states(done)[1:3] == ["ok", "ok"]
     assert len(text(done, 1)) < 10_200
     assert "more than 10,000 bytes were shown" in text(done, 1)
