@@ -58,8 +58,9 @@ test-all: test ## make test, and the tests that are slow
 lab: $(VENV)/lab.stamp ## JupyterLab on lessons/, for students
 	$(BIN)/jupyter lab lessons
 
-bench: $(VENV)/dev.stamp ## time a training step beside PyTorch's, and the import (half a minute, on a quiet machine)
+bench: $(VENV)/dev.stamp ## time training steps beside PyTorch's, the import, and explorations (a minute, on a quiet machine)
 	$(BIN)/python scripts/bench.py
+	$(BIN)/python scripts/bench_explore.py
 
 build: $(VENV)/dev.stamp ## rebuild the notebooks whose source has changed
 	$(BIN)/python -m autograder build

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from course_lib.explore.scene import number
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -48,24 +50,24 @@ class Prediction:
                 raise ValueError("Choose one of the answers first, or go on without a prediction.")
             return said
         try:
-            number = float(said.replace("\u2212", "-").replace(",", "."))
+            value = float(said.replace("\u2212", "-").replace(",", "."))
         except ValueError:
-            number = math.nan
-        if not (math.isfinite(number) and self.low <= number <= self.high):
-            raise ValueError(f"{said or 'Nothing'!s} is not {self._range()}. Type one, such as {self._example()}.")
-        return f"{number + 0.0:g}{self.unit}".replace("-", "\u2212")
+            value = math.nan
+        if not (math.isfinite(value) and self.low <= value <= self.high):
+            raise ValueError(f"{said or 'Nothing'} is not {self._range()}. Type one, such as {self._example()}.")
+        return number(value, 6) + self.unit
 
     def _range(self) -> str:
         if math.isinf(self.low) and math.isinf(self.high):
             return "a number"
         if math.isinf(self.high):
-            return f"a number from {self.low:g} up"
+            return f"a number from {number(self.low)} up"
         if math.isinf(self.low):
-            return f"a number up to {self.high:g}"
-        return f"a number from {self.low:g} to {self.high:g}"
+            return f"a number up to {number(self.high)}"
+        return f"a number from {number(self.low)} to {number(self.high)}"
 
     def _example(self) -> str:
-        return f"{min(max(0.5, self.low), self.high):g}"
+        return number(min(max(0.5, self.low), self.high))
 
     def wire(self) -> dict[str, object]:
         """What the page gets."""

@@ -62,7 +62,7 @@ def test_a_prediction_opens_the_controls_and_is_shown_beside_what_came_out(
     expect(b).to_be_disabled()
     press(notebook, number, "x")
     notebook.page.keyboard.press("Enter")
-    expect(stepper).to_contain_text("x is not a number from -100 to 100")
+    expect(stepper).to_contain_text("x is not a number from \u2212100 to 100")
     expect(b).to_be_disabled()
     notebook.screenshot("explore_asked", stepper)
     number.fill("-3")
