@@ -307,9 +307,9 @@ def export(
     """Write lessons as pages to read without Jupyter: to print, to put on a web site, to look something up.
 
     Writes FOLDER/LESSON.html from the built notebooks in solutions/, or lessons/ with --student. A page
-    needs no network and no other file: pictures are inside, formulas are drawn by the browser, and what moves in
-    JupyterLab stands there as a picture with words. Pages from solutions/ show every answer: keep them from students
-    who are to work.
+    needs no network: pictures are inside, formulas are drawn by the browser, what moves in JupyterLab stands there as a
+    picture with words, and what is spoken lies beside it in FOLDER/LESSON_audio/. Pages from solutions/ show every
+    answer: keep them from students who are to work.
     """
     from autograder.building import BuildError
     from autograder.export import export as write

@@ -7,6 +7,7 @@ page lets nothing run and nothing be fetched all the same. Submissions never com
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -23,8 +24,10 @@ from autograder.building.course import source_paths
 from autograder.files import write_atomically
 from autograder.markdown import Renderer, render
 from course_lib.maths import MarkupError
+from course_lib.study import speech
 
 _LINK = re.compile(r"</?a\b[^>]*>")
+_SPOKEN = re.compile(r'(<p data-utterance="(?P<key>[^"]*)">.*?)</p>', re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,8 @@ def export(root: Path, names: Sequence[str], to: Path, *, student: bool = False)
     Args:
         root: the project's folder.
         names: lessons, as in "01" or "01_backpropagation"; all when empty.
-        to: the folder for the pages, one file a lesson; made if need be.
+        to: the folder for the pages, one file a lesson, and beside it LESSON_audio/ with what is spoken; made if need
+            be.
         student: the notebooks that students open, instead of the solutions with their outputs.
 
     Returns:
@@ -65,7 +69,7 @@ def export(root: Path, names: Sequence[str], to: Path, *, student: bool = False)
             raise BuildError([Problem(str(notebook.relative_to(root)), str(error))]) from error
         to.mkdir(parents=True, exist_ok=True)
         written.append(to / f"{name}.html")
-        write_atomically(written[-1], html)
+        write_atomically(written[-1], _with_recordings(html, name, to))
     return written
 
 
@@ -84,6 +88,26 @@ def page(notebook: NotebookNode) -> str:
     )
     template = environment.get_template("lesson_page.html.j2")
     return template.render(title=title, headings=headings, cells=cells)
+
+
+def _with_recordings(html: str, lesson: str, to: Path) -> str:
+    """The page with a player at each line that has a recording; the recordings are copied beside the page."""
+    if not _SPOKEN.search(html):
+        return html
+    spoken = {each.key: each for each in speech.utterances(lesson)}
+    folder = f"{lesson}_audio"
+
+    def player(found: re.Match[str]) -> str:
+        line = spoken.get(found["key"])
+        recording = speech.recording(lesson, line) if line else None
+        if line is None or recording is None:
+            return found[0]
+        (to / folder).mkdir(exist_ok=True)
+        shutil.copyfile(recording, to / folder / recording.name)
+        said = f'aria-label="{escape(f"{line.speaker}: {line.words[:60]}")}" src="{folder}/{recording.name}"'
+        return f'{found[1]}<audio controls preload="none" {said}></audio></p>'
+
+    return _SPOKEN.sub(player, html)
 
 
 def _cell(cell: NotebookNode, renderer: Renderer) -> PageCell:
