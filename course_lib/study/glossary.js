@@ -15,7 +15,8 @@ export default {
       meaning.innerHTML = html;
       return { group: element("div", {}, name, meaning), others, itself, also: plain(also), words: plain(words) };
     });
-    const list = element("dl", { class: "course-glossary" });
+    const list = element("dl");
+    const shelf = element("div", { class: "course-glossary", role: "region", "aria-label": "Terms", tabindex: "0" }, list);
 
     const show = () => {
       const sought = plain(model.get("search")).trim();
@@ -36,7 +37,7 @@ export default {
       model.save_changes();
       show();
     });
-    el.append(element("p", {}, element("label", { for: box.id }, "Search the terms "), box), told, list);
+    el.append(element("p", {}, element("label", { for: box.id }, "Search the terms "), box), told, shelf);
     model.on("change:search", show);
     show();
     return () => model.off("change:search", show);
