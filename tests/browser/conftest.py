@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,19 @@ def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def notebook(browser: Browser, address: str, screenshots: Path) -> Iterator[NotebookPage]:
     """A fresh page; at the end nothing may have left this machine and no script may have failed."""
+    with _notebook(browser, address, screenshots) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def shared_notebook(browser: Browser, address: str, screenshots: Path) -> Iterator[NotebookPage]:
+    """The same for all tests of a module, where opening and running it takes long."""
+    with _notebook(browser, address, screenshots) as opened:
+        yield opened
+
+
+@contextmanager
+def _notebook(browser: Browser, address: str, screenshots: Path) -> Iterator[NotebookPage]:
     context = browser.new_context(viewport={"width": 1400, "height": 1000})
     opened = NotebookPage(context.new_page(), address, screenshots)
     yield opened

@@ -163,6 +163,17 @@ class NotebookPage:
         """The cell with this index, from 0, in the order of the notebook."""
         return self.page.locator(".jp-Notebook .jp-Cell").nth(index)
 
+    def in_both_themes(self) -> Iterator[str]:
+        """Show JupyterLab dark, then light, and say which; it stays light."""
+        for name in ("Dark", "Light"):
+            self.page.evaluate(
+                "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', { theme })",
+                f"JupyterLab {name}",
+            )
+            light = str(name == "Light").lower()
+            expect(self.page.locator("body")).to_have_attribute("data-jp-theme-light", light, timeout=30_000)
+            yield name.lower()
+
     def error_outputs(self) -> list[str]:
         """The text of every output that is an exception or was written to stderr."""
         texts = self.page.locator(
