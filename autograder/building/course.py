@@ -9,7 +9,7 @@ from pathlib import Path
 
 import nbformat
 
-from autograder.building import leaks, rules
+from autograder.building import course_map, leaks, rules
 from autograder.building.execution import differing_cells, executed, is_executed, same_cells
 from autograder.building.problems import BuildError, Problem
 from autograder.building.release import read_notebook, released, write_bytes, write_notebook
@@ -74,7 +74,7 @@ def build(
     points: Points = course_points,
     tell: Callable[[str], None] = lambda _: None,
 ) -> list[Built]:
-    """Build lessons into `solutions/NAME/NAME.ipynb` and `lessons/NAME/NAME.ipynb`.
+    """Build lessons into `solutions/NAME/NAME.ipynb` and `lessons/NAME/NAME.ipynb`, and the map, `lessons/README.md`.
 
     Nothing is written for a lesson that has a problem.
 
@@ -104,6 +104,9 @@ def build(
         if changed:
             write_bytes(notebooks[source.name], lesson)
         done.append(Built(source.name, run, changed))
+    content = course_map.page([*sources, *others]).encode("utf-8")
+    if _map_differs(root, content):
+        write_bytes(content, course_map.path(root))
     return done
 
 
@@ -123,6 +126,8 @@ def check(root: Path, names: Sequence[str] = (), *, points: Points = course_poin
         found.extend(_lesson_differences(source, lesson_path(root, source.name), notebooks[source.name], mend))
     if not names:
         found.extend(_strangers(root, sources))
+        if _map_differs(root, course_map.page(sources).encode("utf-8")):
+            found.append(Problem("lessons/README.md", "differs from the lessons; mend it: python -m autograder build"))
     return found
 
 
@@ -195,6 +200,11 @@ def _released(root: Path, sources: Sequence[Source], others: Sequence[Source]) -
     if found:
         raise BuildError(found)
     return notebooks
+
+
+def _map_differs(root: Path, content: bytes) -> bool:
+    path = course_map.path(root)
+    return not path.exists() or path.read_bytes() != content
 
 
 def _is_current(source: Source, solution: Path) -> bool:

@@ -22,6 +22,8 @@ from autograder.building.source import Source, grade_id
 LONG = 25
 """A statement of this many characters or more must not appear in a lesson."""
 ALLOWED_FILE = "shown_statements.toml"
+MAP_FILE = "README.md"
+"""The map of the course, the one file in lessons/ that is no notebook; it is searched like them."""
 _CACHES = ("__pycache__", ".ipynb_checkpoints", ".pytest_cache", ".mypy_cache", ".ruff_cache")
 
 
@@ -109,13 +111,15 @@ def find(lessons: Path, sources: Iterable[Source], allowed: Iterable[str] = ()) 
         for text in allowed
         if _squeezed(text) not in held
     ]
-    listed = {lessons / source.name / f"{source.name}.ipynb" for source in sources}
+    listed = {lessons / source.name / f"{source.name}.ipynb" for source in sources} | {lessons / MAP_FILE}
     for path in sorted(path for path in lessons.rglob("*") if not path.is_dir()):
         where = path.relative_to(lessons).as_posix()
         if any(part in _CACHES for part in path.relative_to(lessons).parts):
             found.append(Problem(where, "a cache; delete it"))
         elif path not in listed or path.is_symlink():
-            found.append(Problem(where, "is no notebook of a lesson; nothing else may stand in lessons/"))
+            found.append(
+                Problem(where, f"is no notebook of a lesson; beside these only {MAP_FILE} may stand in lessons/")
+            )
         text = path.read_bytes().decode("utf-8", errors="replace")
         notebook = _notebook(text)
         if notebook is not None:

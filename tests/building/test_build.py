@@ -42,6 +42,7 @@ def test_what_a_student_opens(built: Path) -> None:
     assert cells["in_your_words"].source == "YOUR ANSWER HERE"
     assert [path.relative_to(built).as_posix() for path in sorted(built.rglob("*.*")) if path.suffix != ".py"] == [
         "lessons/01_tiny/01_tiny.ipynb",
+        "lessons/README.md",
         "solutions/01_tiny/01_tiny.ipynb",
         "solutions/01_tiny.md",
     ]
@@ -97,7 +98,8 @@ def test_release_of_the_real_lessons_is_what_stock_nbgrader_makes(root: Path, tm
 def test_files_beside_a_solution_do_not_reach_the_release(built: Path, points: Points) -> None:
     (built / "solutions/01_tiny/answers.py").write_text("twice_as_much = 2\n", encoding="utf-8")
     building.build(built, points=points)
-    assert [path.name for path in (built / "lessons").rglob("*") if path.is_file()] == ["01_tiny.ipynb"]
+    there = sorted(path.name for path in (built / "lessons").rglob("*") if path.is_file())
+    assert there == ["01_tiny.ipynb", "README.md"]
 
 
 def test_release_does_not_depend_on_the_clock_or_the_folder(course: Path, tmp_path: Path) -> None:
@@ -188,7 +190,7 @@ def forget_to_run(course: Path) -> None:
         (spoil_spacing, [("lessons/01_tiny/01_tiny.ipynb", "spacing")]),
         (spoil_solution, [("solutions/01_tiny/01_tiny.ipynb", "tail")]),
         (forget_to_run, [("solutions/01_tiny/01_tiny.ipynb", "not run from top to bottom")]),
-        (lambda course: shutil.rmtree(course / "lessons"), [("lessons/01_tiny/01_tiny.ipynb", "is missing")]),
+        (lambda course: shutil.rmtree(course / "lessons/01_tiny"), [("lessons/01_tiny/01_tiny.ipynb", "is missing")]),
         (
             lambda course: shutil.copytree(course / "lessons/01_tiny", course / "lessons/02_gone"),
             [("lessons/02_gone", "has no source")],

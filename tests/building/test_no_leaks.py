@@ -118,12 +118,15 @@ LEAKS: dict[str, tuple[Callable[[Path], None], str]] = {
     "hidden tests": (source("### BEGIN HIDDEN TESTS\nassert True\n### END HIDDEN TESTS"), "BEGIN HIDDEN TESTS"),
     "a marker": (source("### BEGIN SOLUTION\n1\n### END SOLUTION"), "BEGIN SOLUTION"),
     "a misspelt marker": (source("### BEGIN SOLUTON\n1"), "BEGIN SOLUTON"),
-    "the source": (file("01_tiny/01_tiny.md"), "nothing else may stand in lessons/"),
+    "the source": (file("01_tiny/01_tiny.md"), "only README.md may stand in lessons/"),
     "a solution in a file": (file("helper.py", f"{STATEMENT}\n"), "holds a statement of 01_tiny/double"),
-    "a notebook of no lesson": (file("02_other/02_other.ipynb", '{"cells": []}'), "nothing else may stand in lessons/"),
+    "a notebook of no lesson": (
+        file("02_other/02_other.ipynb", '{"cells": []}'),
+        "only README.md may stand in lessons/",
+    ),
     "bytecode": (file("01_tiny/__pycache__/answers.cpython-311.pyc"), "a cache"),
     "a checkpoint": (file("01_tiny/.ipynb_checkpoints/01_tiny-checkpoint.ipynb"), "a cache"),
-    "a link": (link, "nothing else may stand in lessons/"),
+    "a link": (link, "only README.md may stand in lessons/"),
 }
 
 
