@@ -11,6 +11,7 @@ import nbformat
 import pytest
 from playwright.sync_api import Locator, expect
 
+from tests.browser.accessibility import violations
 from tests.browser.jupyterlab import NotebookPage
 
 STEPPER = "from course_lib.explore.graph_stepper import GraphStepper\n\nGraphStepper(globals())"
@@ -219,6 +220,7 @@ def test_every_kind_of_picture_is_painted_in_both_themes(
             shapes = shown.locator("path[d^=M], circle, rect, canvas")
             assert shapes.count() > 3, kind
             notebook.screenshot(f"explore_{kind}_{theme[-5:].strip().lower()}", found.nth(i))
+        assert violations(notebook.page, ".course-exploration") == [], theme
     image = found.nth(4).locator("canvas")
     colors = image.evaluate(
         "(c) => new Set(new Uint32Array(c.getContext('2d').getImageData(0, 0, c.width, c.height).data.buffer)).size"
