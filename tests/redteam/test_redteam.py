@@ -80,6 +80,22 @@ def test_a_sample_of_the_red_team_gets_what_it_deserves_and_leaves_nothing() -> 
         assert trial.exit_code == 0
 
 
+OF_THE_PAGE = ("<style>", "style=", "<meta>", "<svg>", "<math>")
+"""What nbgrader's template and the lesson's own formulas bring along."""
+
+
+def what_pages_do(trial: Trial, students: list[str]) -> list[str]:
+    """What is wrong with the feedback pages of some students, a sentence each."""
+    found = []
+    formulas = sum(each.source.count("$") // 2 for each in trial.source.notebook.cells if each.cell_type == "markdown")
+    for student, page in trial.feedback(students).items():
+        active = [part for part in active_parts(page) if not any(own in part for own in OF_THE_PAGE)]
+        found += [f"{student}: {part}" for part in active]
+        if (shown := len(re.findall(r"<math[\s>]", page))) != formulas:  # none of a submission's
+            found.append(f"{student}: there are {shown} formulas on its page, not the lesson's {formulas}")
+    return found
+
+
 USERS = ("root or whoever runs the tests", "an ordinary user")
 
 
@@ -158,8 +174,5 @@ def test_the_whole_red_team_gets_what_it_deserves_and_leaves_nothing(
             trial.press_buttons()
         assert wrong(trial) == []
         if lesson == FIXTURE:
-            shown = [name for name, entry in trial.students.items() if entry.family == "output and browser"]
-            for student, page in trial.feedback(shown).items():
-                assert page, student
-                assert [part for part in active_parts(page) if "<style>" not in part and "style=" not in part
-                        and "<meta>" not in part and "<svg>" not in part] == [], student  # fmt: skip
+            family = [name for name, entry in trial.students.items() if entry.family == "output and browser"]
+            assert what_pages_do(trial, family) == []
