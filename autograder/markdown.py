@@ -38,6 +38,12 @@ class Renderer(IPythonRenderer):
         self.headings.append((level, text, name))
         return f'<h{level} id="{escape(name)}">{text}</h{level}>\n'
 
+    def table_cell(self, text: str, align: str | None = None, head: bool = False) -> str:
+        """A cell of a table; the empty corner above row names heads nothing, so it is no heading."""
+        name = "th" if head and text.strip() else "td"
+        style = f' style="text-align:{align}"' if align else ""
+        return f"  <{name}{style}>{text}</{name}>\n"
+
     def inline_math(self, body: str) -> str:
         """A formula within a line."""
         return self._formula(body, super().inline_math(body), display=False)

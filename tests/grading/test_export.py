@@ -161,6 +161,13 @@ def test_an_environment_of_latex_is_drawn_too() -> None:
     assert page(notebook(cell)).count("<mtr>") == 2
 
 
+def test_the_empty_corner_of_a_table_is_no_heading() -> None:
+    html = page(notebook(nbformat.v4.new_markdown_cell("| | a |\n|---|--:|\n| row | $x$ |")))
+    assert len(Reader(html).all("th")) == 1
+    assert len(Reader(html).all("td")) == 3
+    assert '<td style="text-align:right"><math><mi>x</mi></math></td>' in html
+
+
 def test_the_command_writes_pages_and_names_them(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["export", "1", "04", "--root", str(ROOT), "--to", str(tmp_path / "new" / "pages")])
     assert done.exit_code == 0, done.output
