@@ -6,11 +6,11 @@ const PATIENCE = 8000; // milliseconds without an answer, after which the page s
 
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
-/** A number in at most four digits, with a true minus sign. */
-function short(value) {
+/** A number in few digits, with a true minus sign. */
+function short(value, digits = 4) {
   if (!Number.isFinite(value)) return "";
   const size = Math.abs(value);
-  const text = size !== 0 && (size < 1e-4 || size >= 1e6) ? value.toExponential(1) : String(Number(value.toPrecision(4)));
+  const text = size !== 0 && (size < 1e-4 || size >= 1e6) ? value.toExponential(1) : String(Number(value.toPrecision(digits)));
   return text.replace(/-/g, "\u2212");
 }
 
@@ -363,7 +363,7 @@ function paint(place, picture, width) {
 
 // ---------------------------------------------------------------------------------------------------------- controls
 
-const shown = (spec, at) => spec.stops?.[at] ?? short(spec.log ? 10 ** at : at) + spec.unit;
+const shown = (spec, at) => spec.stops?.[at] ?? (spec.log ? short(10 ** at, 2) : short(at)) + spec.unit;
 
 /** Each kind of control: makes its element and gives { element, update(spec) }; `move(value)` tells Python. */
 const CONTROLS = {
