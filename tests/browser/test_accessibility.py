@@ -1,4 +1,4 @@
-"""Pages of the course outside of JupyterLab keep nobody out and ask nobody for anything: lessons and the class report.
+"""Verdicts, exported lessons and the class report keep nobody out; the pages ask nobody for anything.
 
 The outputs of lessons in JupyterLab are looked at in their own tests, a student's page in test_hostile_submissions.
 """
@@ -8,13 +8,38 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import nbformat
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from autograder.export import export
 from autograder.report import page as report_page
+from tests.browser import lessons
 from tests.browser.accessibility import violations
+from tests.browser.jupyterlab import NotebookPage
 from tests.grading.test_report import SUMMARY
+
+CHECKED = (
+    "import numpy as np\nfrom course_lib.check import check",
+    "def relu_backward(dout, x):\n    return dout * (dout > 0)\n\n\ncheck('relu_backward')",
+    "check('relu_backward')",  # the second failure opens the hint of the mistake
+    "def relu_backward(dout, x):\n    print('seen')\n    return dout * (x > 0)\n\n\ncheck('relu_backward')",
+    "def linear_backward(dout, x, W):\n    raise ValueError('no')\n\n\ncheck('linear_backward')",
+    "check('mlp_gradients')",
+)
+
+
+def test_what_check_shows_keeps_nobody_out(notebook: NotebookPage, served_folder: Path) -> None:
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    cells = [nbformat.v4.new_code_cell(source) for source in CHECKED]
+    path = served_folder / "checked.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)
+    notebook.open(path.name)
+    notebook.run_all()
+    shown = notebook.page.locator(".jp-OutputArea-output")
+    expect(shown).to_have_count(5)
+    expect(shown.nth(1).locator("details[open]")).to_have_count(1)
+    lessons.expect_no_barriers(notebook)
 
 
 @pytest.fixture(scope="module")
