@@ -71,7 +71,8 @@ function render({ model, el }) {
     let clicked = 0;
     text.addEventListener("click", (event) => {
       clearTimeout(clicked);
-      if (event.detail !== 1 || event.target.closest("a")) return; // two clicks mark a word
+      if (event.target.closest("a")) return;
+      // Whoever drags over words, or clicks twice, marks them and means no more.
       clicked = setTimeout(() => window.getSelection()?.isCollapsed !== false && choose(index), DOUBLE_CLICK_MS);
     });
     return { made, button };
