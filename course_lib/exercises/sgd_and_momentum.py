@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from course_lib.exercises.answers import Opaque
 from course_lib.exercises.exercise import Exercise, Group, Misconception
 from course_lib.exercises.programs import Case, RandomGenerator, Result, Step, call
 
@@ -83,7 +84,7 @@ def batches_are_wrong(case: Case, value: Any) -> str | None:
 
 def _not_a_partition(batches: Any, n: int, batch_size: int) -> str | None:
     if not isinstance(batches, list | tuple):
-        return "Return a list of index arrays, one array a batch."
+        return f"Return a list of index arrays, one array a batch. You returned {_kind(batches)}."
     for number, batch in enumerate(batches):
         if not isinstance(batch, np.ndarray) or batch.ndim != 1 or batch.dtype.kind not in "iu":
             return f"Batch {number} should be an array of whole numbers with one axis, such as [7, 0, 3]."
@@ -101,6 +102,15 @@ def _not_a_partition(batches: Any, n: int, batch_size: int) -> str | None:
         often, never = int(counts.argmax()), int(counts.argmin())
         return f"Index {often} comes {counts.max()} times and index {never} never: in an epoch each example comes once."
     return None
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "None: is there a `return`?"
+    if isinstance(value, np.ndarray):
+        return f"one array of shape {value.shape}"
+    name = value.type_name if isinstance(value, Opaque) else type(value).__name__
+    return "a generator: use `return`, not `yield`" if name == "generator" else f"a {name}"
 
 
 def _in_words(sizes: list[int]) -> str:
@@ -179,7 +189,7 @@ def _count(n: int, batch_size: int) -> int:
 _BATCH_MISTAKES = (
     Misconception(
         "no_shuffle",
-        "The examples are not shuffled: batches are slices of 0, 1, 2, ... Cut the slices from `rng.permutation(n)`.",
+        "Cut the slices from a random order, `rng.permutation(n)`, not from 0, 1, 2, ...",
         lambda n, batch_size, _rng: _slices(np.arange(n), batch_size),
         "Digits may be stored class by class. What would a batch of neighbours then know of the other nine classes?",
     ),
@@ -248,7 +258,7 @@ _BATCH_MISTAKES = (
     ),
     Misconception(
         "not_cut",
-        "This is the whole order in one piece: cut it into slices of batch_size and return them as a list.",
+        "It is the whole order in one piece: cut it into slices of batch_size.",
         lambda n, _batch_size, rng: rng.permutation(n),
         "n = 5, batch_size = 2 and the order [3, 0, 4, 1, 2]: `[[3, 0], [4, 1], [2]]`.",
     ),
@@ -458,8 +468,7 @@ _EXCHANGED = Misconception(
 )
 _CHANGED_IN_PLACE = Misconception(
     "changed_in_place",
-    "The numbers are right, but `theta` and `velocity` themselves were changed: whoever called you still needs the "
-    "old ones.",
+    "The numbers are right, but an array that you were given was changed: whoever called you still needs the old one.",
     _in_place(nesterov=False),
     _IN_PLACE_HINT,
 )
@@ -504,6 +513,12 @@ _MOMENTUM_MISTAKES = (
         "The whole velocity is subtracted: the learning rate is missing. Look at the line of theta.",
         _step_with(move=lambda new, _old, _grad, _lr, _mu: new),
         "velocity = [0], grad = [4], lr = 0.1: theta moves by 0.4.",
+    ),
+    Misconception(
+        "momentum_fixed",
+        "The velocity keeps 0.9 of itself whatever `momentum` is. Use the argument: 0.9 is only its usual value.",
+        _step_with(lambda v, grad, _lr, _mu: 0.9 * v + grad),
+        "Call it with momentum = 0: the velocity must then be the slope alone.",
     ),
     Misconception(
         "momentum_times_theta",
