@@ -180,20 +180,25 @@ class Ravine(Exploration):
 
 
 def _told(rolled: Array, plain: Array, lr: float, momentum: float, steps: int) -> str:
-    said = f"After {steps} step{'s' * (steps != 1)} at the rate {number(lr, 2)}: "
+    said = f"After {steps} step{'s' * (steps != 1)} at the rate {number(lr, 2)} the ball "
     if momentum == 0:
-        return f"{said}the ball without momentum is at loss {_short(end(plain, steps))}."
-    said += (
-        f"loss {_short(end(rolled, steps))} with momentum {momentum:g}, {_short(end(plain, steps))} without. "
-        f"The ball swung {crossings(rolled[:, 1])} times from wall to wall"
-    )
+        return f"{said}without momentum {_where(plain, steps)}."
+    said += f"with momentum {momentum:g} {_where(rolled, steps)}; the one without {_where(plain, steps)}."
+    if len(rolled) <= steps:
+        return said
     past = crossings(rolled[:, 0])
-    return f"{said}, and past the goal {('never', 'once')[past] if past < 2 else f'{past} times'}."
+    times = ("never", "once")[past] if past < 2 else f"{past} times"
+    return f"{said} The first swung {crossings(rolled[:, 1])} times from wall to wall, and past the goal {times}."
+
+
+def _where(path: Array, steps: int) -> str:
+    reached = end(path, steps)
+    return "has left the ravine" if np.isinf(reached) else f"is at loss {_short(reached)}"
 
 
 def _short(value: float) -> str:
     if np.isinf(value):
-        return "none (it left the ravine)"
+        return "nowhere (it left the ravine)"
     return number(value, 2) if value >= LEAST else "below 1e-9"
 
 

@@ -133,4 +133,9 @@ def test_where_no_kernel_runs_there_is_a_picture_with_words() -> None:
 def test_a_ball_that_left_is_told() -> None:
     widget = Ravine(OWN)
     widget.rate.value = 0.1
-    assert "left the ravine" in words(widget)
+    assert words(widget) == "After 60 steps at the rate 0.1 the ball without momentum has left the ravine."
+    widget.momentum.value = 0.5
+    assert "with momentum 0.5 has left the ravine; the one without has left the ravine." in words(widget)
+    widget.rate.value = 0.05
+    assert "with momentum 0.5 is at loss" in words(widget)
+    assert "the one without has left the ravine. The first swung" in words(widget)
