@@ -12,6 +12,7 @@ LESSONS: Mapping[str, str] = {
     "02_gradient_descent": "course_lib.exercises.gradient_descent",
     "03_sgd_and_momentum": "course_lib.exercises.sgd_and_momentum",
     "04_adaptive_optimizers": "course_lib.exercises.adaptive_optimizers",
+    "05_weight_penalties": "course_lib.exercises.weight_penalties",
 }
 """The module that describes each lesson's exercises, by the lesson's folder."""
 
