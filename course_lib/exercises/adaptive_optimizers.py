@@ -18,7 +18,7 @@ from course_lib.exercises.programs import Case, Result, Step, call
 Array = NDArray[np.floating[Any]]
 
 LESSON = "04_adaptive_optimizers"
-WITHHELD = ("optimizers", "modern_optimizers", "training", "sweep")
+WITHHELD = ("optimizers", "modern_optimizers", "training", "sweep", "explore")
 """Modules of course_lib that hold an equivalent of what this lesson asks: the sandbox leaves them out."""
 
 

@@ -17,7 +17,7 @@ from course_lib.exercises.exercise import Exercise, Group, Misconception
 from course_lib.exercises.programs import Case, Function, call
 
 LESSON = "01_backpropagation"
-WITHHELD = ("layers", "dropout", "batchnorm", "losses", "network", "graph", "gradcheck", "training", "sweep")
+WITHHELD = ("layers", "dropout", "batchnorm", "losses", "network", "graph", "gradcheck", "training", "sweep", "explore")
 """Modules of course_lib that hold an equivalent of what this lesson asks."""
 
 Params = dict[str, Array]
