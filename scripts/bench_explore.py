@@ -2,9 +2,10 @@
 
 Run from the top of the repository: make bench, or .venv/bin/python scripts/bench_explore.py --help.
 
-A slider of each exploration is moved by arrow keys, one after the other. The clock runs from the key's own time stamp,
-over Python's answer, to the first moment after the browser has painted the frame with the new picture. The functions
-that run are the course's, defined in the notebook's cells as a learner's are.
+A slider of each exploration is moved by arrow keys, a tenth of a second apart, as a hand presses them; without that
+pause the browser would still be busy with the last move. The clock runs from the key's own time stamp, over Python's
+answer, to the first moment after the browser has painted the frame with the new picture. The functions that run are
+the course's, defined in the notebook's cells as a learner's are.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from tests.browser.jupyterlab import CHROMIUM_FLAGS, NotebookPage, find_chromium
 
 WANTED = 60
 """Milliseconds that the median should stay below."""
+PAUSE = 100
+"""Milliseconds between two presses."""
 LEARNERS = (
     backpropagation.numerical_gradient,
     adaptive_optimizers.rmsprop_step,
@@ -78,6 +81,7 @@ def measure(page: NotebookPage, index: int, slider: str, presses: int) -> list[f
     handle.focus()
     found = []
     for i in range(presses + 5):
+        page.page.wait_for_timeout(PAUSE)
         page.page.evaluate(PAINTED, [handle.element_handle(), picture.element_handle()])
         page.page.keyboard.press("ArrowRight" if i % 2 else "ArrowLeft")
         page.page.wait_for_function("window.milliseconds !== null")
