@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from ._ranges import number
 from ._typing import Array, IntArray
-from .parameters import check_floats
+from .parameters import check_floats, is_floats
 
 
 def softmax(logits: Array) -> Array:
@@ -131,6 +131,10 @@ def accuracy(prediction: npt.ArrayLike, labels: npt.ArrayLike) -> float:
 
 def check_labels(logits: Array, labels: IntArray) -> None:
     """Raise unless `logits` is (N, C) of floats, N at least 1, and `labels` (N,) whole numbers from 0 to C - 1."""
+    if is_floats(logits) and logits.ndim == 2 and labels.shape == logits.shape[:1] and labels.size:
+        # Read as unsigned numbers, negative labels are larger than all others: one pass instead of two.
+        if labels.dtype == np.intp and np.maximum.reduce(labels.view(np.uintp)) < logits.shape[1]:
+            return
     check_floats(logits, "logits")
     if logits.ndim != 2 or labels.shape != logits.shape[:1]:
         raise ValueError(
@@ -143,9 +147,9 @@ def check_labels(logits: Array, labels: IntArray) -> None:
         )
     if labels.size == 0:
         raise ValueError("the batch is empty; a loss needs at least one example.")
-    # Read as unsigned numbers, negative labels are larger than all others: one pass instead of two.
-    if np.maximum.reduce(labels.view(labels.dtype.str.replace("i", "u"))) >= logits.shape[1]:
+    lowest, highest = labels.min(), labels.max()
+    if lowest < 0 or highest >= logits.shape[1]:
         raise ValueError(
-            f"labels go from {labels.min()} to {labels.max()}; with {logits.shape[1]} columns of logits "
+            f"labels go from {lowest} to {highest}; with {logits.shape[1]} columns of logits "
             f"they must lie in 0 to {logits.shape[1] - 1}."
         )
