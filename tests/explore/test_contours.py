@@ -13,6 +13,7 @@ from course_lib.exercises.gradient_descent import gradient_descent, max_stable_l
 from course_lib.explore.contours import SHARES, VALLEYS, Downhill, Valley, heights, told_of, walk
 from course_lib.explore.marks import Line
 from course_lib.gradcheck import gradient_check, numerical_gradient
+from tests.explore.watching import unwatched
 
 BOWLS = {name: valley for name, valley in VALLEYS.items() if valley.bowl}
 FIRST, *OTHERS = VALLEYS
@@ -139,6 +140,7 @@ def endless(*_: Any) -> Any:
         (endless, "had not ended"),
     ],
 )
+@unwatched
 def test_a_walk_that_fails_is_named_and_the_courses_stands_in(
     wrong: Any, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

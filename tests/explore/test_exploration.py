@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import sys
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,18 +15,7 @@ from course_lib.explore import graph_stepper
 from course_lib.explore.exploration import Exploration, limited
 from course_lib.explore.graph_stepper import GraphStepper
 from course_lib.explore.optimizer_race import OptimizerRace
-
-
-def unwatched(test: Callable[..., None]) -> Callable[..., None]:
-    """A test that needs the trace function for itself: coverage pauses for it, and under a debugger it is left out."""
-
-    @functools.wraps(test)
-    def run(*given: Any, **named: Any) -> None:
-        if sys.gettrace() is not None:
-            pytest.skip("a debugger watches the lines")
-        test(*given, **named)
-
-    return pytest.mark.no_cover(run)
+from tests.explore.watching import unwatched
 
 
 def endless(*_a: Any) -> Any:

@@ -26,6 +26,7 @@ from course_lib.explore.penalties import (
     problem_of,
 )
 from course_lib.gradcheck import gradient_check
+from tests.explore.watching import unwatched
 
 
 def words(widget: Penalties) -> str:
@@ -153,6 +154,7 @@ def endless(*_: Any) -> Any:
         (endless, "had not ended"),
     ],
 )
+@unwatched
 def test_where_the_learners_function_fails_the_courses_stands_in(
     monkeypatch: pytest.MonkeyPatch, wrong: Any, said: str
 ) -> None:

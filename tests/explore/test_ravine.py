@@ -12,6 +12,7 @@ from course_lib.explore.ravine import RATE, START, STEEP, STEPS, Ravine, crossin
 from course_lib.gradcheck import gradient_check
 from course_lib.optimizers import SGD
 from course_lib.parameters import Parameters
+from tests.explore.watching import unwatched
 
 OWN = {"momentum_step": momentum_step}
 
@@ -114,6 +115,7 @@ def endless(*_a: Any) -> Any:
         (endless, "is there a loop that never ends?"),
     ],
 )
+@unwatched
 def test_the_course_s_version_runs_where_the_learner_s_does_not(
     function: Any, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
