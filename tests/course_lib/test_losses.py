@@ -258,3 +258,8 @@ def test_labels_of_every_whole_type_are_looked_at_alike(dtype):
     if "i" in dtype:
         with pytest.raises(ValueError, match=r"labels go from -1 to 2; .* must lie in 0 to 3"):
             softmax_cross_entropy(logits, np.array([0, -1, 2], dtype))
+
+
+def test_one_label_for_every_score_is_refused():
+    with pytest.raises(ValueError, match=r"logits have shape \(3, 3\) and labels \(3, 3\); they need \(N, C\) and \(N,\)"):
+        softmax_cross_entropy(np.zeros((3, 3)), np.zeros((3, 3), int))
