@@ -185,7 +185,7 @@ def test_squared_error_by_hand():
 
 @given(hnp.arrays(np.float64, st.tuples(st.integers(1, 4), st.integers(1, 3)), elements=st.floats(-30, 30, width=32)))
 def test_squared_error_gradient_is_right_at_every_index(prediction):
-    target = np.ones_like(prediction)
+    target = np.full_like(prediction, 40.0)  # never met: relative to a slope of 0 any rounding is large
     found = gradient_check(
         lambda p: squared_error(p, target)[0], prediction.copy(), squared_error(prediction, target)[1]
     )
