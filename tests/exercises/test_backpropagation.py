@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from course_lib.exercises import LESSONS
 from course_lib.exercises.backpropagation import (
     EXERCISES,
     LESSON,
@@ -209,8 +210,11 @@ def test_the_sample_class_gets_the_grades_written_by_hand(submission: Submission
         assert_graded_by_hand(LESSON, submission, seed)
 
 
-def test_the_released_notebook_holds_no_rubric(root: Path) -> None:
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_the_released_notebook_holds_no_rubric(root: Path, lesson: str) -> None:
     """The written question's rubric is for the grader alone."""
-    rubric = "Rubric. Full:"
-    assert rubric in (root / "solutions" / f"{LESSON}.md").read_text(encoding="utf-8")
-    assert rubric not in (root / "lessons" / LESSON / f"{LESSON}.ipynb").read_text(encoding="utf-8")
+    source = (root / "solutions" / f"{lesson}.md").read_text(encoding="utf-8")
+    released = (root / "lessons" / lesson / f"{lesson}.ipynb").read_text(encoding="utf-8")
+    for grade in ("**Full.**", "**Partial.**", "**None.**"):
+        assert grade in source
+        assert grade not in released
