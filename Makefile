@@ -53,6 +53,7 @@ mutants: $(VENV)/dev.stamp ## change course_lib in thousands of places and see t
 	$(BIN)/python scripts/mutants.py
 
 test-all: FAST :=
+test-all: export COURSE_TRIALS := all
 test-all: test ## make test, and the tests that are slow
 
 lab: $(VENV)/lab.stamp ## JupyterLab on lessons/, for students
