@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from autograder.class_grading import ClassGrading
+    from autograder.executors import Executor
 
 console = Console()
 errors = Console(stderr=True)
@@ -102,13 +103,13 @@ def grade(
         list[str] | None, typer.Option(metavar="ID", help="Only this student; may be given several times.")
     ] = None,
     timeout: Annotated[float, typer.Option(metavar="SECONDS", help="The most that one cell may take.")] = 10.0,
-    ungraded: Annotated[
-        bool,
-        typer.Option(
-            "--ungraded",
-            help="Leave out what is graded already: go on after Ctrl-C, a crash, or when more has been handed in.",
-        ),
+    again: Annotated[
+        bool, typer.Option("--again", help="Run what is graded already too; without it, only what has changed is run.")
     ] = False,
+    workers: Annotated[
+        int,
+        typer.Option(min=0, metavar="N", help="How many submissions to run at once; 0: one for each processor."),
+    ] = 0,
     sandbox: Annotated[
         str, typer.Option("--sandbox", metavar="NAME", help="auto, bubblewrap, landlock or container: the walls.")
     ] = "auto",
@@ -122,9 +123,10 @@ def grade(
 ) -> None:
     """Grade what a class handed in for one lesson.
 
-    Reads submitted/STUDENT/LESSON/LESSON.ipynb and writes autograded/STUDENT/LESSON/ and the
-    gradebook, one submission at a time; manual grades and comments stay. A submission that crashes, hangs or cannot
-    be read gets an outcome of its own and stops nobody else's. See the class with `python -m autograder report`.
+    Reads submitted/STUDENT/LESSON/LESSON.ipynb and writes autograded/STUDENT/LESSON/ and the gradebook; manual grades
+    and comments stay. What is graded already is not run again unless its answers, the lesson, the course or the seed
+    have changed; so the same command goes on after Ctrl-C or a crash. A submission that crashes, hangs or cannot be
+    read gets an outcome of its own and stops nobody else's. See the class with `python -m autograder report`.
     """
     from autograder.class_grading import ClassGrading, UnknownStudentError, write_json
     from autograder.gradebook import Course, GradebookError
@@ -135,10 +137,10 @@ def grade(
     from autograder.sandbox.choice import choose
     from autograder.tools import put_scripts_on_path
 
-    if new_seed and (student or ungraded):
+    if new_seed and student:
         raise typer.BadParameter(
-            "--new-seed grades the whole class again, so that all are judged by the same cases: it goes with neither "
-            "--student nor --ungraded"
+            "--new-seed grades the whole class again, so that all are judged by the same cases: it does not go with "
+            "--student"
         )
     put_scripts_on_path()
     entries: list[dict[str, Any]] = []
@@ -160,7 +162,7 @@ def grade(
             if new_seed:
                 run.draw_new_seed()
                 console.print(f"A new seed was drawn for {escape(lesson)}. Everybody is graded again.", soft_wrap=True)
-            stopped = _grade_all(run, students, ungraded, entries)
+            stopped = _grade_all(run, students, entries, run.executor(workers), again)
     except (UnknownLessonError, UnknownStudentError, GradebookError, SandboxError, ValueError) as error:
         errors.print(f"[bold red]{escape(str(error))}[/]", soft_wrap=True)
         raise typer.Exit(2) from None
@@ -171,43 +173,45 @@ def grade(
         f"{len(entries)} of {len(students)} submissions of {escape(lesson)}: {told or 'none'}.", soft_wrap=True
     )
     if stopped:
-        command = f"python -m autograder grade {lesson} --ungraded"
+        command = f"python -m autograder grade {lesson}"
         console.print(f"Stopped. What is done is recorded; go on with: [bold]{escape(command)}[/]", soft_wrap=True)
         raise typer.Exit(130)
     if run.refused or any(entry["outcome"] == "failed" for entry in entries):
         raise typer.Exit(1)
 
 
-def _grade_all(run: ClassGrading, students: list[str], ungraded: bool, entries: list[dict[str, Any]]) -> bool:
-    """Grade one after the other into `entries`; True where Ctrl-C came first."""
-    with progress_bar() as bar:
+def _grade_all(
+    run: ClassGrading, students: list[str], entries: list[dict[str, Any]], executor: Executor, again: bool
+) -> bool:
+    """Grade all into `entries`; True where Ctrl-C came first. What is under way then is ended and recorded."""
+    from course_lib.interrupts import Interrupts
+
+    with progress_bar() as bar, Interrupts() as interrupts:
+        said = False
+
+        def stopped() -> bool:
+            nonlocal said
+            if interrupts.noted and not said:
+                bar.console.print("Stopping: what is under way is ended first. Ctrl-C once more gives it up.")
+                said = True
+            return interrupts.noted
+
         task = bar.add_task(run.lesson.name, total=len(students), told="")
         try:
-            for student in students:
-                entry = run.already_graded(student) if ungraded else None
-                if entry is None:
-                    entry = _grade_one(run, student, bar)
+            for entry, notes in run.grade(students, executor, again=again, stopped=stopped):
                 entries.append(entry)
+                for note in notes:
+                    bar.console.print(
+                        f"[{'bold red' if entry['outcome'] == 'failed' else 'yellow'}]{escape(entry['student'])}:[/] "
+                        f"{escape(note)}",
+                        highlight=False,
+                        soft_wrap=True,
+                    )
                 told = ", ".join(f"{count} {outcome}" for outcome, count in _outcomes(entries).items())
                 bar.update(task, advance=1, told=told)
         except KeyboardInterrupt:
             return True
-    return False
-
-
-def _grade_one(run: ClassGrading, student: str, bar: Progress) -> dict[str, Any]:
-    try:
-        entry, notes = run.grade(student)
-    except Exception as error:  # noqa: BLE001  whatever is wrong with one submission, the others are graded
-        bar.console.print(
-            f"[bold red]{escape(student)}: the grader failed, nothing is recorded:[/] "
-            f"{type(error).__name__}: {escape(str(error)[:500])}",
-            soft_wrap=True,
-        )
-        return run.failed(student)
-    for note in notes:
-        bar.console.print(f"[yellow]{escape(student)}:[/] {escape(note)}", highlight=False, soft_wrap=True)
-    return entry
+    return interrupts.noted and len(entries) < len(students)
 
 
 def progress_bar() -> Progress:
@@ -225,10 +229,11 @@ def progress_bar() -> Progress:
     from rich.text import Text
 
     class Rate(ProgressColumn):
-        """Seconds a submission."""
+        """Submissions a second, or seconds a submission."""
 
         def render(self, task: Task) -> Text:
-            return Text(f"{1 / task.speed:.1f} s each" if task.speed else "")
+            speed = task.speed
+            return Text("" if not speed else f"{speed:.1f} a second" if speed > 1 else f"{1 / speed:.1f} s each")
 
     def whole() -> Column:
         return Column(no_wrap=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import json
+import time
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from nbformat import NotebookNode
@@ -15,6 +17,7 @@ from autograder.intake import Submission, from_bytes
 from autograder.judge import Verdict
 from autograder.lesson import LessonSource
 from autograder.sandbox import Limits, Request, Sandbox
+from autograder.version import lesson_version
 from course_lib.exercises.grading import ExerciseResult
 
 OUTCOMES = {
@@ -79,6 +82,17 @@ def seed_id(seed: int) -> str:
     return hashlib.sha256(str(seed).encode()).hexdigest()[:8]
 
 
+def work_id(notebook: NotebookNode, lesson: LessonSource, seed: int) -> str:
+    """A fingerprint of an assembled notebook and of all else that its grades follow from, but the limits.
+
+    Two notebooks with the same one get the same grades: what was handed in may differ in cells that no grade sees.
+    """
+    known = {key: value for key, value in notebook.metadata[KEY].items() if key != "submission"}
+    content = {**notebook, "metadata": {**notebook.metadata, KEY: known}}
+    more = [lesson_version(lesson), seed_id(seed)]
+    return hashlib.sha256(json.dumps([content, more], sort_keys=True).encode()).hexdigest()[:32]
+
+
 def grade_submission(
     data: bytes | None, lesson: LessonSource, seed: int, sandbox: Sandbox, limits: Limits | None = None
 ) -> GradedSubmission:
@@ -101,7 +115,10 @@ def grade_assembled(
     notebook: NotebookNode, lesson: LessonSource, seed: int, sandbox: Sandbox, limits: Limits | None = None
 ) -> GradedSubmission:
     """Run and judge an assembled notebook, and write the feedback into it."""
+    began = time.monotonic()
     known = notebook.metadata[KEY]
+    limits = limits or Limits()
+    work = work_id(notebook, lesson, seed)
     planned = plan(notebook)
     run = None
     if known["intake"] != "read":
@@ -110,7 +127,7 @@ def grade_assembled(
         verdict = judging.unanswered(lesson, "graded", known["sentence"])
     else:
         cases = judging.draw(lesson, seed)
-        request = Request(planned, judging.encode(cases), lesson.withheld, limits or Limits())
+        request = Request(planned, judging.encode(cases), lesson.withheld, limits)
         run = sandbox.run(request)
         verdict = judging.judge(lesson, planned, cases, run, request.run, known["sentence"])
     write_feedback(notebook, planned, run, verdict.exercises)
@@ -119,6 +136,10 @@ def grade_assembled(
         "lesson": lesson.name,
         "submission": known["submission"],
         "seed": seed_id(seed),
+        "version": lesson_version(lesson),
+        "work": work,
+        "limits": asdict(limits),
+        "seconds": round(time.monotonic() - began, 3),
         "notes": list(graded.notes),
         **graded.entry(),
     }

@@ -23,7 +23,7 @@ from tests.browser.accessibility import violations
 from tests.browser.jupyterlab import HOST, serve
 from tests.grading import fixture_lesson
 from tests.grading.fixture_lesson import NAME
-from tests.grading.helpers import LIMITS, MODULE, RIGHT, as_bytes, cell, submission
+from tests.grading.helpers import LIMITS, MODULE, RIGHT, as_bytes, cell, grade_one, submission
 
 EVIL = "https://evil.invalid"
 RUN = "window.hit=(window.hit||0)+1"
@@ -144,7 +144,7 @@ def course(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[Cou
             (handed_in / "page.html").write_text(ALL)
         run = ClassGrading(place, NAME, HostileSandbox(), LIMITS)
         for student in run.students():
-            run.grade(student)
+            grade_one(run, student)
         assert list(run.refused) == [NAMED]
         done = place.api().generate_feedback(NAME)
         assert done["success"], done

@@ -9,6 +9,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbgrader.plugins import LateSubmissionPlugin
 
+from autograder.class_grading import ClassGrading, Outcome
 from autograder.lesson import LessonSource
 from autograder.pipeline import GradedSubmission, grade_submission
 from autograder.sandbox import Limits
@@ -50,6 +51,12 @@ def grade(notebook: NotebookNode | bytes | None, limits: Limits = LIMITS) -> Gra
     """Grade a notebook through the whole line, in a real kernel."""
     data = as_bytes(notebook) if isinstance(notebook, dict) else notebook
     return grade_submission(data, LESSON, SEED, KernelSandbox(), limits)
+
+
+def grade_one(run: ClassGrading, student: str) -> Outcome:
+    """Grade and record one submission of a class, here."""
+    (outcome,) = run.grade([student])
+    return outcome
 
 
 def cell(notebook: NotebookNode, name: str) -> NotebookNode:

@@ -23,7 +23,7 @@ from autograder.gradebook import Course, GradebookError
 from autograder.intake import from_path
 from tests.grading.conftest import HandIn
 from tests.grading.fixture_lesson import NAME
-from tests.grading.helpers import LESSON, LIMITS, RIGHT, submission
+from tests.grading.helpers import LESSON, LIMITS, RIGHT, grade_one, submission
 from tests.grading.quick_sandbox import QuickSandbox
 
 WRONG = {**RIGHT, "scale": "def scale(x, factor):\n    return x + factor"}
@@ -70,7 +70,7 @@ def hand_in_all(course: Course, hand_in: HandIn, size: int) -> None:
 
 def start(course: Course, root: Path, *, quick: bool) -> subprocess.Popen[str]:
     """A grader that has imported everything and begins."""
-    command = [sys.executable, "-m", "tests.grading.grade_fixture", "grade", NAME, "--ungraded"]
+    command = [sys.executable, "-m", "tests.grading.grade_fixture", "grade", NAME]
     grader = subprocess.Popen(
         [*command, "--course", str(course.root)],
         cwd=root,
@@ -152,12 +152,13 @@ def test_a_submission_is_recorded_whole_or_not_at_all(
     run = ClassGrading(course, NAME, QuickSandbox(), LIMITS)
     with monkeypatch.context() as patch:
         patch.setattr(f"autograder.gradebook.{step}", fail)
-        with pytest.raises(OSError, match="the disk is full"):
-            run.grade("ada")
+        entry, notes = grade_one(run, "ada")
+    assert (entry["outcome"], entry["score"]) == ("failed", 0)
+    assert notes == ["the grader failed, nothing is recorded: OSError: the disk is full"]
     with Gradebook(course.db_url) as book, pytest.raises(MissingEntry):
         book.find_submission(NAME, "ada")
     assert run.already_graded("ada") is None
-    run.grade("ada")
+    grade_one(run, "ada")
     with Gradebook(course.db_url) as book:
         assert book.find_submission(NAME, "ada").score == 8
 
@@ -168,7 +169,7 @@ def test_halves_that_a_killed_writer_left_are_removed(course: Course, hand_in: H
     folder.mkdir(parents=True)
     (folder / f".{NAME}.ipynb.abc.part").write_text("half")
     (folder / ".timestamp.txt.abc.part").write_text("half")
-    ClassGrading(course, NAME, QuickSandbox(), LIMITS).grade("ada")
+    grade_one(ClassGrading(course, NAME, QuickSandbox(), LIMITS), "ada")
     assert [path.name for path in folder.iterdir()] == [f"{NAME}.ipynb"]
 
 
@@ -199,7 +200,7 @@ def test_what_was_handed_in_again_and_what_another_seed_graded_is_not_taken_for_
 ) -> None:
     hand_in("ada", submission(RIGHT))
     run = ClassGrading(course, NAME, QuickSandbox(), LIMITS)
-    entry, _ = run.grade("ada")
+    entry, _ = grade_one(run, "ada")
     assert run.already_graded("ada") == entry
     path = hand_in("ada", submission(WRONG))
     assert run.already_graded("ada") is None
@@ -210,7 +211,7 @@ def test_what_was_handed_in_again_and_what_another_seed_graded_is_not_taken_for_
     again = ClassGrading(course, NAME, QuickSandbox(), LIMITS)
     again.draw_new_seed()
     assert again.already_graded("ada") is None
-    again.grade("ada")
+    grade_one(again, "ada")
     assert ClassGrading(course, NAME, QuickSandbox(), LIMITS).already_graded("ada") is not None
 
 
@@ -235,14 +236,14 @@ def test_one_grader_at_a_time(course: Course, hand_in: HandIn, root: Path) -> No
 def test_a_time_that_is_none_costs_no_grade(course: Course, hand_in: HandIn) -> None:
     path = hand_in("ada", submission(RIGHT))
     (path.parent / "timestamp.txt").write_text("yesterday, I think")
-    entry, notes = ClassGrading(course, NAME, QuickSandbox(), LIMITS).grade("ada")
+    entry, notes = grade_one(ClassGrading(course, NAME, QuickSandbox(), LIMITS), "ada")
     assert entry["score"] == 8
     assert ["which is no time" in note for note in notes] == [True]
 
 
 def test_the_digest_in_an_autograded_notebook_is_the_submission_s(course: Course, hand_in: HandIn) -> None:
     path = hand_in("ada", submission(RIGHT))
-    ClassGrading(course, NAME, QuickSandbox(), LIMITS).grade("ada")
+    grade_one(ClassGrading(course, NAME, QuickSandbox(), LIMITS), "ada")
     known = gradebook.graded_entry(course.folder("autograded", "ada", NAME) / f"{NAME}.ipynb")
     assert known is not None
     assert known["submission"] == from_path(path).digest

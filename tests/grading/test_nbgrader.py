@@ -19,7 +19,7 @@ from autograder.gradebook import Course, GradebookError
 from autograder.sandbox.kernel import KernelSandbox
 from tests.grading.conftest import HandIn
 from tests.grading.fixture_lesson import NAME
-from tests.grading.helpers import LESSON, LIMITS, RIGHT, cell, submission
+from tests.grading.helpers import LESSON, LIMITS, RIGHT, cell, grade_one, submission
 from tests.grading.quick_sandbox import QuickSandbox
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # nbgrader's own queries
@@ -39,7 +39,7 @@ def autograde(course: Course, *students: str) -> None:
 def by_command(course: Course, *students: str) -> None:
     run = ClassGrading(course, NAME, QuickSandbox(), LIMITS)
     for student in students:
-        run.grade(student)
+        grade_one(run, student)
 
 
 ROUTES = pytest.mark.parametrize("grade", [autograde, by_command], ids=["nbgrader autograde", "autograder grade"])
@@ -181,7 +181,7 @@ def test_the_extra_credit_of_a_grader_survives_regrading_and_an_emptied_one_is_f
     assert extra_credit() == 0  # what the autograder wrote itself follows the submission
     extra_credit(1.5, write=True)
     run = ClassGrading(course, NAME, KernelSandbox(), LIMITS)
-    _, notes = run.grade("ada")
+    _, notes = grade_one(run, "ada")
     assert extra_credit() == 1.5
     assert list(notes) == ["The extra credit of shift stays 1.5, as a grader wrote it; the autograder finds 0."]
     autograde(course, "ada")
