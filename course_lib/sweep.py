@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ._ranges import number
 from ._typing import Array, IntArray
 from .network import MLP
 from .optimizers import Optimizer
@@ -100,13 +101,14 @@ def sweep(
     y_test: IntArray | None = None,
     measure_every: int | None = None,
     dtype: npt.DTypeLike = np.float32,
+    dropout: float = 0.0,
     **options: Any,
 ) -> SweepResult:
     """Train a ReLU network of these sizes with softmax cross-entropy, once for every rate and seed.
 
     A seed stands for `rng = np.random.default_rng(seed)`, which draws first the weights of `MLP(sizes, rng=rng)` and
-    then the order of the examples in every epoch, as `fit(..., rng=rng)` does. Runs that share a seed are pairs:
-    compare them with `intervals.paired_interval`.
+    then the order of the examples in every epoch, as `fit(..., rng=rng)` does; with dropout the masks of every step
+    too. Runs that share a seed are pairs: compare them with `intervals.paired_interval`.
 
     Args:
         sizes: numbers of units, as for `MLP`; [64, 10] is a linear model, [64, 64, 10] has one hidden layer.
@@ -123,13 +125,15 @@ def sweep(
         measure_every: measure losses and accuracies after every so many steps, and at the end; at the end alone when
             not given.
         dtype: `np.float32` or `np.float64`.
+        dropout: probability of dropping a hidden unit in training, at least 0 and below 1, as for `MLP`; losses and
+            accuracies are measured without.
         options: further arguments of the optimizer, as in `momentum=0.9`.
 
     Returns:
         A `SweepResult`.
 
     Raises:
-        ValueError: shapes that do not fit, no rates or seeds, or numbers below 1.
+        ValueError: shapes that do not fit, no rates or seeds, numbers below 1, or dropout outside [0, 1).
 
     Example:
         >>> from course_lib.data import digits_split
@@ -148,6 +152,7 @@ def sweep(
         )
     if (X_test is None) != (y_test is None):
         raise ValueError("sweep got one of X_test and y_test; give both, or neither.")
+    dropout = number("sweep", "dropout", dropout, at_least=0, below=1)
     train = _for_seeds(X, y, sizes, len(seeds), dtype)
     test = None if X_test is None or y_test is None else _for_seeds(X_test, y_test, sizes, len(seeds), dtype)
 
@@ -170,7 +175,8 @@ def sweep(
             orders = [minibatches(train[0].shape[1], batch_size, rng) for rng in generators]
             for rows in map(np.stack, zip(*orders, strict=True)):  # (S, B)
                 each = np.arange(len(seeds))[:, None]
-                _gradients(weights, slopes, train[0][each, rows], train[1][each, rows])
+                factors = _factors(dropout, weights, generators, rows.shape[1]) if dropout else None
+                _gradients(weights, slopes, train[0][each, rows], train[1][each, rows], factors)
                 opt.step()
                 taken += 1
                 if taken == total or (measure_every and taken % measure_every == 0):
@@ -209,7 +215,20 @@ def _windows(flat: Array, parameters: Parameters) -> list[tuple[Array, Array]]:
     return list(zip(views[::2], views[1::2], strict=True))
 
 
-def _forward(weights: list[tuple[Array, Array]], X: Array) -> tuple[list[Array], Array]:
+def _factors(
+    p: float, weights: list[tuple[Array, Array]], generators: list[np.random.Generator], batch: int
+) -> list[Array]:
+    """Dropout's masks times 1 / (1 - p), a fresh one for each seed and hidden layer, shape (S, B, H)."""
+    factors = []
+    for W, _ in weights[:-1]:
+        kept = np.stack([rng.random((batch, W.shape[-1])) >= p for rng in generators])
+        factors.append(kept * W.dtype.type(1 / (1 - p)))
+    return factors
+
+
+def _forward(
+    weights: list[tuple[Array, Array]], X: Array, factors: list[Array] | None = None
+) -> tuple[list[Array], Array]:
     """Inputs of every layer, and the logits, shape (L, S, B, C)."""
     inputs = [X]
     for i, (W, b) in enumerate(weights):
@@ -217,12 +236,21 @@ def _forward(weights: list[tuple[Array, Array]], X: Array) -> tuple[list[Array],
         out += b
         if i + 1 == len(weights):
             return inputs, out
-        inputs.append(np.maximum(out, 0, out=out))
+        np.maximum(out, 0, out=out)
+        if factors:
+            out *= factors[i]
+        inputs.append(out)
     raise AssertionError("a network has at least one layer")
 
 
-def _gradients(weights: list[tuple[Array, Array]], slopes: list[tuple[Array, Array]], X: Array, y: IntArray) -> None:
-    inputs, logits = _forward(weights, X)
+def _gradients(
+    weights: list[tuple[Array, Array]],
+    slopes: list[tuple[Array, Array]],
+    X: Array,
+    y: IntArray,
+    factors: list[Array] | None = None,
+) -> None:
+    inputs, logits = _forward(weights, X, factors)
     logits -= logits.max(axis=-1, keepdims=True)
     dout = np.exp(logits, out=logits)
     dout /= dout.sum(axis=-1, keepdims=True)
@@ -234,7 +262,9 @@ def _gradients(weights: list[tuple[Array, Array]], slopes: list[tuple[Array, Arr
         np.sum(dout, axis=-2, keepdims=True, out=db)
         if i > 0:
             dout = dout @ np.swapaxes(weights[i][0], -1, -2)
-            dout *= inputs[i] > 0
+            dout *= inputs[i] > 0  # where a unit was dropped its output is 0 too
+            if factors:
+                dout *= factors[i - 1]
 
 
 def _measure(weights: list[tuple[Array, Array]], X: Array, y: IntArray) -> tuple[Array, Array]:
