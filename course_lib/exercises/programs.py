@@ -34,6 +34,14 @@ class Result:
 
 
 @dataclass(frozen=True)
+class Given:
+    """The very object that an earlier step was given under this name, as that step left it: a generator, say."""
+
+    step: int
+    name: str
+
+
+@dataclass(frozen=True)
 class RandomGenerator:
     """A fresh `numpy.random.Generator` with its own seed."""
 
@@ -129,6 +137,7 @@ def run(case: Case, namespace: Mapping[str, Any]) -> Answer:
     rounding (1e-9 of its size), so that code which nudges an entry and puts it back is not blamed.
     """
     live: list[Any] = []
+    handed: list[dict[str, Any]] = []
     modified: list[str] = []
     for step in case.steps:
         function: Any = None
@@ -144,8 +153,10 @@ def run(case: Case, namespace: Mapping[str, Any]) -> Answer:
                 function = getattr(_pick(live, step.of), step.target)
                 if step.kind == "attribute":
                     live.append(function)
+                    handed.append({})
                     continue
-            given = {name: _map(value, _build(live)) for name, value in step.arguments.items()}
+            given = {name: _map(value, _build(live, handed)) for name, value in step.arguments.items()}
+            handed.append(given)
             with np.errstate(all="warn", under="ignore"):  # NumPy's own way; what underflows is 0, and meant to be
                 live.append(function(*given.values()))
             modified += [name for name, value in given.items() if _moved(value, step.arguments[name])]
@@ -245,16 +256,18 @@ def _float64(value: Any) -> Any:
     return value
 
 
-def _build(live: list[Any]) -> Callable[[Any], Any]:
+def _build(live: list[Any], handed: list[dict[str, Any]]) -> Callable[[Any], Any]:
     def change(value: Any) -> Any:
         if isinstance(value, np.ndarray):
             return value.copy()
         if isinstance(value, Result):
             return _pick(live, value)
+        if isinstance(value, Given):
+            return handed[value.step][value.name]
         if isinstance(value, RandomGenerator):
             return np.random.default_rng(value.seed)
         if isinstance(value, Function):
-            return functions.build(value.name, _map(value.parameters, _build(live)))
+            return functions.build(value.name, _map(value.parameters, _build(live, handed)))
         return value
 
     return change
@@ -301,6 +314,8 @@ def _describe(error: BaseException, function: Any) -> str:
 def _encode_special(value: object) -> dict[str, Any] | None:
     if isinstance(value, Result):
         return {"result": [value.step, value.item]}
+    if isinstance(value, Given):
+        return {"given": [value.step, value.name]}
     if isinstance(value, RandomGenerator):
         return {"generator": value.seed}
     if isinstance(value, Function):
@@ -310,6 +325,7 @@ def _encode_special(value: object) -> dict[str, Any] | None:
 
 _SPECIAL: dict[str, Callable[[Any], Any]] = {
     "result": lambda content: Result(*content),
+    "given": lambda content: Given(*content),
     "generator": lambda content: RandomGenerator(content),
     "function": lambda content: Function(content[0], answers.decode(content[1], _SPECIAL)),
 }

@@ -27,6 +27,7 @@ from course_lib.exercises.programs import (
     Answer,
     Case,
     Function,
+    Given,
     RandomGenerator,
     Result,
     attribute,
@@ -325,6 +326,24 @@ def test_functions_and_generators_are_built_afresh_for_each_call() -> None:
 
     value = run(sent, {"use": use}).value
     assert value == (9.0, np.random.default_rng(5).random(), np.random.default_rng(5).random(), 1.0)
+
+
+def test_a_later_call_can_go_on_with_what_an_earlier_one_was_given() -> None:
+    steps = (
+        call("draw", rng=RandomGenerator(5), n=3),
+        call("draw", rng=Given(0, "rng"), n=2),
+        call("draw", rng=[Given(1, "rng")], n=1),
+    )
+    case = Case(steps, (0, 1, 2))
+    sent = decode_case(json.loads(json.dumps(encode_case(case))))
+    assert sent == case
+
+    def draw(rng: Any, n: int) -> list[float]:
+        return [float(value) for value in (rng[0] if isinstance(rng, list) else rng).random(n)]
+
+    for one in (case, sent, case.in_float64()):
+        first, second, third = run(one, {"draw": draw}).value
+        assert [*first, *second, *third] == np.random.default_rng(5).random(6).tolist()
 
 
 def test_every_call_gets_its_own_copies() -> None:
