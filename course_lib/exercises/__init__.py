@@ -13,6 +13,7 @@ LESSONS: Mapping[str, str] = {
     "03_sgd_and_momentum": "course_lib.exercises.sgd_and_momentum",
     "04_adaptive_optimizers": "course_lib.exercises.adaptive_optimizers",
     "05_weight_penalties": "course_lib.exercises.weight_penalties",
+    "06_dropout": "course_lib.exercises.dropout",
 }
 """The module that describes each lesson's exercises, by the lesson's folder."""
 
