@@ -285,9 +285,9 @@ class SilentUnits(Exploration):
             best, gap = int(np.argmax(means)), _measured[0.0][0][rate].mean() - means[0]
             said = (
                 f"{setting}: without dropout {number(means[0], 3)}% of unseen images are read; most are at p = "
-                f"{done[best]:g}, {number(means[best], 3)}%. At p = {done[-1]:g} it is {number(means[-1], 3)}%. The "
-                f"gap without dropout is {number(gap, 2)} points, at p = {done[best]:g} "
-                f"{number(_measured[done[best]][0][rate].mean() - means[best], 2)}."
+                f"{done[best]:g}, {number(means[best], 3)}%. At p = {done[-1]:g} it is {number(means[-1], 3)}%. "
+                f"Training minus unseen is {number(gap, 2)} points without dropout, and "
+                f"{number(_measured[done[best]][0][rate].mean() - means[best], 2)} at p = {done[best]:g}."
             )
         marks.append(Rule(x=float(self.p.value), look="grey", label="p"))
         if not done:
