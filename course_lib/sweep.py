@@ -15,6 +15,8 @@ import numpy.typing as npt
 
 from ._ranges import number
 from ._typing import Array, IntArray
+from .batchnorm import BatchNorm1d
+from .layers import Initializer
 from .network import MLP
 from .optimizers import Optimizer
 from .parameters import Parameters
@@ -102,6 +104,8 @@ def sweep(
     measure_every: int | None = None,
     dtype: npt.DTypeLike = np.float32,
     dropout: float = 0.0,
+    init: Initializer | None = None,
+    batch_norm: bool = False,
     **options: Any,
 ) -> SweepResult:
     """Train a ReLU network of these sizes with softmax cross-entropy, once for every rate and seed.
@@ -127,13 +131,17 @@ def sweep(
         dtype: `np.float32` or `np.float64`.
         dropout: probability of dropping a hidden unit in training, at least 0 and below 1, as for `MLP`; losses and
             accuracies are measured without.
+        init: draws the first weights, as for `MLP`.
+        batch_norm: whether to normalise before each activation, as for `MLP`. Losses and accuracies are then measured
+            with the running values.
         options: further arguments of the optimizer, as in `momentum=0.9`.
 
     Returns:
         A `SweepResult`.
 
     Raises:
-        ValueError: shapes that do not fit, no rates or seeds, numbers below 1, or dropout outside [0, 1).
+        ValueError: shapes that do not fit, no rates or seeds, numbers below 1, dropout outside [0, 1), or a batch of
+            one with batch normalisation.
 
     Example:
         >>> from course_lib.data import digits_split
@@ -156,13 +164,21 @@ def sweep(
     train = _for_seeds(X, y, sizes, len(seeds), dtype)
     test = None if X_test is None or y_test is None else _for_seeds(X_test, y_test, sizes, len(seeds), dtype)
 
+    if batch_norm and 1 in (batch_size, train[0].shape[1] % batch_size):
+        raise ValueError(
+            f"sweep got {train[0].shape[1]} examples and batch_size={batch_size}, so some batch holds one example; "
+            "batch normalisation needs at least 2."
+        )
+
     generators = [np.random.default_rng(seed) for seed in seeds]
-    first = [MLP(sizes, rng=rng, dtype=dtype).parameters for rng in generators]
+    models = [MLP(sizes, rng=rng, dtype=dtype, init=init, batch_norm=batch_norm) for rng in generators]
+    first = [model.parameters for model in models]
     shape = (len(rates), len(seeds), first[0].size)
     theta = np.empty(shape, first[0].dtype)
     theta[...] = np.stack([parameters.theta for parameters in first])
     grad = np.zeros_like(theta)
     weights, slopes = _windows(theta, first[0]), _windows(grad, first[0])
+    norms = [_BatchNorms(layer, shape[:2]) for layer in models[0].layers if isinstance(layer, BatchNorm1d)]
     runs = _Runs(theta.reshape(-1, shape[2]), grad.reshape(-1, shape[2]))
     opt = optimizer(runs, lr=np.repeat(rates, len(seeds))[:, None], **options)
 
@@ -176,13 +192,13 @@ def sweep(
             for rows in map(np.stack, zip(*orders, strict=True)):  # (S, B)
                 each = np.arange(len(seeds))[:, None]
                 factors = _factors(dropout, weights, generators, rows.shape[1]) if dropout else None
-                _gradients(weights, slopes, train[0][each, rows], train[1][each, rows], factors)
+                _gradients(weights, slopes, norms, train[0][each, rows], train[1][each, rows], factors)
                 opt.step()
                 taken += 1
                 if taken == total or (measure_every and taken % measure_every == 0):
                     steps.append(taken)
-                    found = _measure(weights, *train)
-                    measured.append(found if test is None else found + _measure(weights, *test))
+                    found = _measure(weights, norms, *train)
+                    measured.append(found if test is None else found + _measure(weights, norms, *test))
     curves = [np.stack(curve, axis=-1) for curve in zip(*measured, strict=True)]
     test_loss, test_accuracy = curves[2:] if test is not None else (None, None)
     return SweepResult(rates, seeds, np.array(steps), curves[0], curves[1], test_loss, test_accuracy, theta)
@@ -204,38 +220,83 @@ def _for_seeds(
     return np.broadcast_to(inputs, (seeds, n, d)), np.broadcast_to(labels, (seeds, n))
 
 
-def _windows(flat: Array, parameters: Parameters) -> list[tuple[Array, Array]]:
-    """Each layer's W, shape (L, S, n_in, n_out), and b, shape (L, S, 1, n_out), as views of `flat`, shape (L, S, P)."""
-    views = []
+def _windows(flat: Array, parameters: Parameters) -> list[list[Array]]:
+    """Views of `flat`, shape (L, S, P), a list a layer: W, shape (L, S, n_in, n_out), and b, shape (L, S, 1, n_out).
+
+    With batch normalisation gamma and beta follow in hidden layers, of the shape of b.
+    """
+    layers: list[list[Array]] = []
     start = 0
     for weights in parameters.values():
         shape = weights.shape if weights.ndim == 2 else (1, *weights.shape)
-        views.append(flat[..., start : start + weights.size].reshape(*flat.shape[:2], *shape))
+        if weights.ndim == 2:
+            layers.append([])
+        layers[-1].append(flat[..., start : start + weights.size].reshape(*flat.shape[:2], *shape))
         start += weights.size
-    return list(zip(views[::2], views[1::2], strict=True))
+    return layers
 
 
-def _factors(
-    p: float, weights: list[tuple[Array, Array]], generators: list[np.random.Generator], batch: int
-) -> list[Array]:
+def _factors(p: float, weights: list[list[Array]], generators: list[np.random.Generator], batch: int) -> list[Array]:
     """Dropout's masks times 1 / (1 - p), a fresh one for each seed and hidden layer, shape (S, B, H)."""
     factors = []
-    for W, _ in weights[:-1]:
+    for W, *_ in weights[:-1]:
         kept = np.stack([rng.random((batch, W.shape[-1])) >= p for rng in generators])
         factors.append(kept * W.dtype.type(1 / (1 - p)))
     return factors
 
 
+class _BatchNorms:
+    """What `BatchNorm1d` does, for one layer of all runs; arrays have the axes of rates and seeds in front."""
+
+    def __init__(self, layer: BatchNorm1d, runs: tuple[int, ...]) -> None:
+        self.eps, self.momentum = layer.eps, layer.momentum
+        self.running_mean = np.tile(layer.running_mean, (*runs, 1, 1))
+        self.running_var = np.tile(layer.running_var, (*runs, 1, 1))
+
+    def forward(self, x: Array, gamma: Array, beta: Array, training: bool) -> Array:
+        """x (L, S, B, n), which is written over; gamma and beta (L, S, 1, n)."""
+        mean = x.mean(axis=-2, keepdims=True) if training else self.running_mean
+        x -= mean
+        var: Array = self.running_var
+        if training:
+            n = x.shape[-2]
+            var = np.einsum("...ij,...ij->...j", x, x)[..., None, :] / n
+            self.running_mean += self.momentum * (mean - self.running_mean)
+            self.running_var += self.momentum * (var * (n / (n - 1)) - self.running_var)
+        std = np.sqrt(var + self.eps)
+        x /= std
+        if training:
+            self.x_hat, self.std = x, std
+        return x * gamma + beta
+
+    def backward(self, dout: Array, gamma: Array, dgamma: Array, dbeta: Array) -> Array:
+        """Write dgamma and dbeta, and return dx, in the place of dout."""
+        n = dout.shape[-2]
+        dgamma[...] = np.einsum("...ij,...ij->...j", dout, self.x_hat)[..., None, :]
+        np.sum(dout, axis=-2, keepdims=True, out=dbeta)
+        dout -= dbeta / n
+        dout -= self.x_hat * (dgamma / n)
+        dout *= gamma / self.std
+        return dout
+
+
 def _forward(
-    weights: list[tuple[Array, Array]], X: Array, factors: list[Array] | None = None
+    weights: list[list[Array]],
+    norms: list[_BatchNorms],
+    X: Array,
+    factors: list[Array] | None = None,
+    training: bool = False,
 ) -> tuple[list[Array], Array]:
     """Inputs of every layer, and the logits, shape (L, S, B, C)."""
     inputs = [X]
-    for i, (W, b) in enumerate(weights):
+    for i, (W, b, *scale_and_shift) in enumerate(weights):
         out = inputs[-1] @ W
         out += b
         if i + 1 == len(weights):
             return inputs, out
+        if norms:
+            gamma, beta = scale_and_shift
+            out = norms[i].forward(out, gamma, beta, training)
         np.maximum(out, 0, out=out)
         if factors:
             out *= factors[i]
@@ -244,20 +305,23 @@ def _forward(
 
 
 def _gradients(
-    weights: list[tuple[Array, Array]],
-    slopes: list[tuple[Array, Array]],
+    weights: list[list[Array]],
+    slopes: list[list[Array]],
+    norms: list[_BatchNorms],
     X: Array,
     y: IntArray,
     factors: list[Array] | None = None,
 ) -> None:
-    inputs, logits = _forward(weights, X, factors)
+    inputs, logits = _forward(weights, norms, X, factors, training=True)
     logits -= logits.max(axis=-1, keepdims=True)
     dout = np.exp(logits, out=logits)
     dout /= dout.sum(axis=-1, keepdims=True)
     dout -= np.arange(dout.shape[-1]) == y[..., None]
     dout /= y.shape[-1]
     for i in range(len(weights) - 1, -1, -1):
-        dW, db = slopes[i]
+        dW, db, *of_norm = slopes[i]
+        if of_norm:
+            dout = norms[i].backward(dout, weights[i][2], *of_norm)
         np.matmul(np.swapaxes(inputs[i], -1, -2), dout, out=dW)
         np.sum(dout, axis=-2, keepdims=True, out=db)
         if i > 0:
@@ -267,9 +331,9 @@ def _gradients(
                 dout *= factors[i - 1]
 
 
-def _measure(weights: list[tuple[Array, Array]], X: Array, y: IntArray) -> tuple[Array, Array]:
+def _measure(weights: list[list[Array]], norms: list[_BatchNorms], X: Array, y: IntArray) -> tuple[Array, Array]:
     """Mean loss (infinite where not finite) and accuracy, each of shape (L, S)."""
-    _, logits = _forward(weights, X)
+    _, logits = _forward(weights, norms, X)
     logits -= logits.max(axis=-1, keepdims=True)
     right = np.take_along_axis(logits, np.broadcast_to(y[..., None], (*logits.shape[:-1], 1)), axis=-1)[..., 0]
     losses = np.log(np.exp(logits).sum(axis=-1)) - right

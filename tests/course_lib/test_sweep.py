@@ -46,21 +46,35 @@ def test_each_run_equals_fit(rule, options, sizes):
             assert result.test_accuracy[i, j] == history.val_accuracy[-1]
 
 
-@pytest.mark.parametrize("sizes", [[2, 2], [2, 8, 2], [2, 6, 5, 3]])
-def test_with_dropout_each_run_equals_fit(sizes):
+def wide(n_in, n_out, rng):
+    return 0.7 * rng.standard_normal((n_in, n_out))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"batch_norm": True},
+        {"init": wide},
+        {"dropout": 0.3},
+        {"batch_norm": True, "init": wide, "dropout": 0.3},
+    ],
+)
+@pytest.mark.parametrize("sizes", [[2, 2], [2, 6, 5, 3]])
+def test_each_run_equals_fit_with_all_that_a_network_may_have(sizes, given):
     (X, y), test = moons(), moons(1)
     settings = {"epochs": 3, "batch_size": 16}
-    given = {"X_test": test[0], "y_test": test[1], "dtype": np.float64}
-    result = sweep(sizes, X, y, SGD, LRS, SEEDS, dropout=0.3, **given, **settings)
+    shown = {"X_test": test[0], "y_test": test[1], "dtype": np.float64}
+    result = sweep(sizes, X, y, SGD, LRS, SEEDS, **shown, **settings, **given, momentum=0.5)
     for i, lr in enumerate(LRS):
         for j, seed in enumerate(SEEDS):
             rng = np.random.default_rng(seed)
-            model = MLP(sizes, rng=rng, dtype=np.float64, dropout=0.3)
-            optimizer = SGD(model.parameters, lr=lr)
+            model = MLP(sizes, rng=rng, dtype=np.float64, **given)
+            optimizer = SGD(model.parameters, lr=lr, momentum=0.5)
             history = fit(model, X, y, optimizer, rng=rng, X_val=test[0], y_val=test[1], **settings)
-            np.testing.assert_allclose(result.theta[i, j], model.parameters.theta, rtol=1e-9, atol=1e-12)
-            assert result.train_loss[i, j] == pytest.approx(history.train_loss[-1], rel=1e-9)
-            assert result.test_loss[i, j] == pytest.approx(history.val_loss[-1], rel=1e-9)
+            np.testing.assert_allclose(result.theta[i, j], model.parameters.theta, rtol=1e-8, atol=1e-11)
+            assert result.train_loss[i, j] == pytest.approx(history.train_loss[-1], rel=1e-8)
+            assert result.test_loss[i, j] == pytest.approx(history.val_loss[-1], rel=1e-8)
+            assert result.test_accuracy[i, j] == history.val_accuracy[-1]
 
 
 def test_float32_is_close_to_fit():
@@ -168,6 +182,8 @@ def test_a_rule_of_your_own_will_do():
         ({"y": np.full(70, 5)}, "whole numbers from 0 to 4"),
         ({"y": np.full(70, -1)}, "whole numbers from 0 to 4"),
         ({"dropout": 1.0}, "dropout=1.0"),
+        ({"batch_norm": True, "batch_size": 1}, "some batch holds one example"),
+        ({"batch_norm": True, "batch_size": 23}, "some batch holds one example"),
         ({"lrs": [-1.0]}, "a learning rate is finite and at least 0"),
     ],
 )
