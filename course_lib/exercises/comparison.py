@@ -51,21 +51,28 @@ class Difference:
     expected: str = ""
 
 
+Names = tuple["str | tuple[str, ...]", ...]
+"""Names of what is returned; where a case asks for several values, those of a value may be a tuple of their own.
+
+A name in round brackets, "(cache)", is the learner's own affair and not compared.
+"""
+
+
 def compare(
-    received: Any, expected: Any, outputs: tuple[str, ...], dtype: np.dtype[Any], tolerance: Tolerance | None = None
+    received: Any, expected: Any, outputs: Names, dtype: np.dtype[Any], tolerance: Tolerance | None = None
 ) -> Difference | None:
     """Return the first difference between two plain values, or None where they agree.
 
     Args:
         received, expected: plain values (see `answers`); `expected` sets what is asked for: a tuple accepts a list of
             the same length, a number accepts any real scalar, an array accepts any real dtype.
-        outputs: the names of what is returned, used to say where: ("theta", "m", "v").
+        outputs: the names of what is returned, used to say where: ("theta", "m", "v"). See :data:`Names`.
         dtype: the floating dtype of the inputs; it sets the tolerance.
         tolerance: the exercise's own, where the usual one does not fit.
 
     NaN and infinities agree only with themselves.
     """
-    name = outputs[0] if len(outputs) == 1 else "the result"
+    name = outputs[0] if len(outputs) == 1 and isinstance(outputs[0], str) else "the result"
     if isinstance(expected, tuple) and len(expected) == len(outputs) > 1:
         if not isinstance(received, tuple | list):
             wanted = _join(outputs)
@@ -74,8 +81,16 @@ def compare(
             wanted = _join(outputs)
             return Difference("length", name, f"Return {len(outputs)} values, {wanted}. You returned {len(received)}.")
         pairs = zip(outputs, received, expected, strict=True)
-        return _first(_compare(label, r, e, dtype, tolerance or Tolerance()) for label, r, e in pairs)
+        return _first(
+            compare(r, e, label if isinstance(label, tuple) else (label,), dtype, tolerance)
+            for label, r, e in pairs
+            if not _own(label)
+        )
     return _compare(name, received, expected, dtype, tolerance or Tolerance())
+
+
+def _own(label: str | tuple[str, ...]) -> bool:
+    return isinstance(label, str) and label.startswith("(")
 
 
 def _compare(name: str, received: Any, expected: Any, dtype: np.dtype[Any], tolerance: Tolerance) -> Difference | None:

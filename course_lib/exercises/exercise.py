@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from course_lib.exercises.comparison import Tolerance
+from course_lib.exercises.comparison import Names, Tolerance
 from course_lib.exercises.programs import Case
 
 
@@ -57,7 +57,7 @@ class Exercise:
         name: the fixed name of the function or class.
         lesson: the lesson's folder: "04_adaptive_optimizers".
         question: one sentence.
-        outputs: names of what is returned, for the messages.
+        outputs: names of what is returned, for the messages; one in brackets, "(cache)", is not compared.
         reference: the course's own implementation.
         groups: "ordinary" first.
         misconceptions: recognised mistakes.
@@ -71,7 +71,7 @@ class Exercise:
     name: str
     lesson: str
     question: str
-    outputs: tuple[str, ...]
+    outputs: Names
     reference: Callable[..., Any]
     groups: tuple[Group, ...]
     misconceptions: tuple[Misconception, ...]

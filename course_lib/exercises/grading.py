@@ -79,9 +79,13 @@ def assess(exercise: Exercise, cases: dict[str, list[Case]], answers: dict[str, 
     if given[0].outcome == "missing":
         name = given[0].error or exercise.name
         sentence = f"There is no function {name} yet. Write it in the cell above, run that cell, then this one."
+        if name != exercise.name:
+            sentence = f"{exercise.name} runs on your {name}, and there is none yet: run its cell, then this one."
         return without_answer(exercise, "unanswered", sentence)
     if all(answer.outcome == "unanswered" for answer in given):
         sentence = f"{exercise.name} is not answered yet: write your code in the cell above, run it, then this cell."
+        if given[0].error:
+            sentence = f"{exercise.name} runs on your {given[0].error}, which is not answered yet: write that first."
         return without_answer(exercise, "unanswered", sentence)
     if any(answer.outcome == "interrupted" for answer in given):
         sentence = f"{exercise.name} was stopped before it ended. Is there a loop that never ends?"

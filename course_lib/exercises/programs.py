@@ -105,7 +105,8 @@ class Answer:
         outcome: "answered"; "unanswered" (NotImplementedError, as the untouched stub raises); "missing" (no such
             name); "error" (any other exception); "interrupted".
         value: the plain value (a tuple when the case asks for several), None unless answered.
-        error: type and message of the exception, with the line of the learner's function where known.
+        error: type and message of the exception, with the line of the learner's function where known. Where a call
+            that another one depends on is missing, unanswered or ends in an error, its name (and the error).
         modified: names of arguments that the call changed in place.
     """
 
@@ -161,11 +162,13 @@ def run(case: Case, namespace: Mapping[str, Any]) -> Answer:
                 live.append(function(*given.values()))
             modified += [name for name, value in given.items() if _moved(value, step.arguments[name])]
         except NotImplementedError:
-            return Answer("unanswered", modified=tuple(modified))
+            return Answer("unanswered", error=_other_function(case, step), modified=tuple(modified))
         except KeyboardInterrupt:
             return Answer("interrupted", modified=tuple(modified))
         except BaseException as error:  # noqa: BLE001 - a learner's code may raise anything, SystemExit included
-            return Answer("error", error=_describe(error, function), modified=tuple(modified))
+            other = _other_function(case, step)
+            text = f"{other}'s {_describe(error, function)}" if other else _describe(error, function)
+            return Answer("error", error=text, modified=tuple(modified))
     try:
         values = tuple(answers.to_plain(live[index]) for index in case.answer)
     except BaseException as error:  # noqa: BLE001 - an object may refuse to be copied
@@ -282,6 +285,12 @@ def _pick(live: list[Any], result: Result) -> Any:
     except (TypeError, IndexError, KeyError) as error:
         what = f"item {result.item!r}" if isinstance(result.item, str) else f"{result.item + 1} or more values"
         raise TypeError(f"an earlier call should return {what}; it returned a {type(value).__name__}") from error
+
+
+def _other_function(case: Case, step: Step) -> str:
+    """The name that `step` calls, where the last call of the case is to another function that depends on it."""
+    last = next((s for s in reversed(case.steps) if s.kind == "call"), step)
+    return step.target if step.kind == "call" and step.target != last.target else ""
 
 
 def _moved(after: Any, before: Any) -> bool:

@@ -20,7 +20,7 @@ from course_lib import check as check_module
 from course_lib.check import CheckResult, check
 from course_lib.exercises import LESSONS, answers, load, of_lesson, programs
 from course_lib.exercises.answers import BadEncoding, Opaque, decode, encode, to_plain
-from course_lib.exercises.comparison import Tolerance, compare
+from course_lib.exercises.comparison import Names, Tolerance, compare
 from course_lib.exercises.exercise import Exercise, Group, Misconception
 from course_lib.exercises.grading import OUTCOMES, assess, without_answer
 from course_lib.exercises.programs import (
@@ -432,6 +432,23 @@ def test_a_missing_name_and_a_missing_item_are_told() -> None:
     assert "should return 2 or more values; it returned a float" in answer.error
 
 
+@pytest.mark.parametrize(
+    ("first", "outcome", "text"),
+    [
+        (None, "missing", "first"),
+        (raises(NotImplementedError()), "unanswered", "first"),
+        (raises(ValueError("bad")), "error", "first's ValueError: bad"),
+    ],
+)
+def test_a_call_that_another_depends_on_is_named(first: Any, outcome: str, text: str) -> None:
+    case = Case((call("first"), call("second", x=Result(0))))
+    answer = run(case, {"second": lambda x: x, **({"first": first} if first else {})})
+    assert answer.outcome == outcome
+    assert answer.error.startswith(text)
+    assert decode_answer(encode_answer(answer)) == answer
+    assert run(case, {"first": lambda: 1, "second": raises(ValueError("bad"))}).error.startswith("ValueError")
+
+
 def test_an_interrupt_ends_the_run() -> None:
     calls = []
 
@@ -454,7 +471,7 @@ def test_the_least_precise_input_sets_the_dtype() -> None:
 # Comparison ---------------------------------------------------------------------------------------------------------
 
 
-def sentence(received: Any, expected: Any, outputs: tuple[str, ...] = ("y",), dtype: Any = FLOAT64) -> str:
+def sentence(received: Any, expected: Any, outputs: Names = ("y",), dtype: Any = FLOAT64) -> str:
     difference = compare(received, expected, outputs, np.dtype(dtype))
     assert difference is not None
     return f"{difference.kind}: {difference.sentence}"
@@ -509,6 +526,27 @@ def test_each_difference_has_its_sentence(received: Any, expected: Any, said: st
 )
 def test_several_outputs_are_named(received: Any, said: str) -> None:
     assert sentence(received, (1.0, A23), ("loss", "grad")) == said
+
+
+def test_what_is_the_learners_own_affair_is_not_compared() -> None:
+    names = ("out", "(cache)")
+    assert compare((A23, "mine"), (A23, 1.0), names, FLOAT64) is None
+    assert sentence((A23 + 1, 1.0), (A23, 1.0), names).startswith("value: out[0, 0] is wrong")
+    assert sentence((A23,), (A23, 1.0), names) == "length: Return 2 values, out and (cache). You returned 1."
+
+
+@pytest.mark.parametrize(
+    ("received", "said"),
+    [
+        (((A23 + 1, "mine"), (1.0, A23)), "value: out of first[0, 0] is wrong (6 of 6 entries differ)."),
+        (((A23, "mine"), (1.0, A23 + 1)), "value: dx[0, 0] is wrong (6 of 6 entries differ)."),
+        (((A23, "mine"), None), "type: Return 2 values, loss and dx. You returned None (is there a `return`?)."),
+    ],
+)
+def test_each_of_several_values_has_names_of_its_own(received: Any, said: str) -> None:
+    names, expected = (("out of first", "(cache)"), ("loss", "dx")), ((A23, 2.0), (1.0, A23))
+    assert sentence(received, expected, names) == said
+    assert compare(((A23, None), (1.0, A23)), expected, names, FLOAT64) is None
 
 
 @pytest.mark.parametrize(
@@ -653,6 +691,18 @@ def test_a_missing_function_and_missing_answers() -> None:
     assert (short.points, short.outcome) == (0, "error")
     assert "no answer came for this case" in short.message
     assert without_answer(HALVE, "crashed", "It ended the kernel.").points == 0
+
+
+def test_an_earlier_function_that_is_not_there_is_named() -> None:
+    both = drawn([1.0])
+    twice = Group("ordinary", "Ordinary", 5, lambda rng: [Case((call("first"), *both(rng)[0].steps))])
+    exercise = replace(HALVE, groups=(twice,), uses={"first": lambda: 0})
+    assert grade(exercise, exercise.namespace(), 0).outcome == "right"
+    said = grade(exercise, HALVE.namespace(), 0).message
+    assert said == "halve runs on your first, and there is none yet: run its cell, then this one."
+    unwritten = {**exercise.namespace(), "first": raises(NotImplementedError())}
+    said = grade(exercise, unwritten, 0).message
+    assert said == "halve runs on your first, which is not answered yet: write that first."
 
 
 def test_a_part_that_is_not_written_costs_its_group_only() -> None:
