@@ -105,7 +105,7 @@ def sweep(
     dtype: npt.DTypeLike = np.float32,
     dropout: float = 0.0,
     init: Initializer | None = None,
-    batch_norm: bool = False,
+    batch_norm: bool | tuple[Callable[..., Any], Callable[..., Any]] = False,
     **options: Any,
 ) -> SweepResult:
     """Train a ReLU network of these sizes with softmax cross-entropy, once for every rate and seed.
@@ -133,7 +133,8 @@ def sweep(
             accuracies are measured without.
         init: draws the first weights, as for `MLP`.
         batch_norm: whether to normalise before each activation, as for `MLP`. Losses and accuracies are then measured
-            with the running values.
+            with the running values. Two functions, `batchnorm_forward` and `batchnorm_backward` as lesson 07 asks for
+            them, do it themselves: they see every unit of every run as a column.
         options: further arguments of the optimizer, as in `momentum=0.9`.
 
     Returns:
@@ -171,14 +172,18 @@ def sweep(
         )
 
     generators = [np.random.default_rng(seed) for seed in seeds]
-    models = [MLP(sizes, rng=rng, dtype=dtype, init=init, batch_norm=batch_norm) for rng in generators]
+    models = [MLP(sizes, rng=rng, dtype=dtype, init=init, batch_norm=bool(batch_norm)) for rng in generators]
     first = [model.parameters for model in models]
     shape = (len(rates), len(seeds), first[0].size)
     theta = np.empty(shape, first[0].dtype)
     theta[...] = np.stack([parameters.theta for parameters in first])
     grad = np.zeros_like(theta)
     weights, slopes = _windows(theta, first[0]), _windows(grad, first[0])
-    norms = [_BatchNorms(layer, shape[:2]) for layer in models[0].layers if isinstance(layer, BatchNorm1d)]
+    normalised = [layer for layer in models[0].layers if isinstance(layer, BatchNorm1d)]
+    if isinstance(batch_norm, tuple):
+        norms: list[_BatchNorms] = [_GivenNorms(layer, shape[:2], *batch_norm) for layer in normalised]
+    else:
+        norms = [_BatchNorms(layer, shape[:2]) for layer in normalised]
     runs = _Runs(theta.reshape(-1, shape[2]), grad.reshape(-1, shape[2]))
     opt = optimizer(runs, lr=np.repeat(rates, len(seeds))[:, None], **options)
 
@@ -250,12 +255,12 @@ class _BatchNorms:
 
     def __init__(self, layer: BatchNorm1d, runs: tuple[int, ...]) -> None:
         self.eps, self.momentum = layer.eps, layer.momentum
-        self.running_mean = np.tile(layer.running_mean, (*runs, 1, 1))
-        self.running_var = np.tile(layer.running_var, (*runs, 1, 1))
+        self.running_mean: Array = np.tile(layer.running_mean, (*runs, 1, 1))
+        self.running_var: Array = np.tile(layer.running_var, (*runs, 1, 1))
 
     def forward(self, x: Array, gamma: Array, beta: Array, training: bool) -> Array:
         """x (L, S, B, n), which is written over; gamma and beta (L, S, 1, n)."""
-        mean = x.mean(axis=-2, keepdims=True) if training else self.running_mean
+        mean: Array = x.mean(axis=-2, keepdims=True) if training else self.running_mean
         x -= mean
         var: Array = self.running_var
         if training:
@@ -280,6 +285,40 @@ class _BatchNorms:
         return dout
 
 
+class _GivenNorms(_BatchNorms):
+    """The same by two given functions, which take arrays of shape (B, C): every unit of every run is a column."""
+
+    def __init__(
+        self, layer: BatchNorm1d, runs: tuple[int, ...], forward: Callable[..., Any], backward: Callable[..., Any]
+    ) -> None:
+        super().__init__(layer, runs)
+        self.given_forward, self.given_backward = forward, backward
+
+    def forward(self, x: Array, gamma: Array, beta: Array, training: bool) -> Array:
+        vectors = [v.reshape(-1) for v in (gamma, beta, self.running_mean, self.running_var)]
+        out, cache, *running = self.given_forward(_columns(x), *vectors, self.momentum, self.eps, training)
+        if training:
+            self.cache = cache
+            self.running_mean, self.running_var = (np.reshape(v, gamma.shape) for v in running)
+        return _rows(out, x.shape).copy()  # the cache may hold `out`, and a ReLU will write over it
+
+    def backward(self, dout: Array, gamma: Array, dgamma: Array, dbeta: Array) -> Array:
+        dx, scale, shift = self.given_backward(_columns(dout), self.cache)
+        dgamma[...], dbeta[...] = np.reshape(scale, gamma.shape), np.reshape(shift, gamma.shape)
+        return _rows(dx, dout.shape)
+
+
+def _columns(x: Array) -> Array:
+    """(L, S, B, n) to (B, L * S * n)."""
+    return np.moveaxis(x, -2, 0).reshape(x.shape[-2], -1)
+
+
+def _rows(columns: Array, shape: tuple[int, ...]) -> Array:
+    """What `_columns` took apart, put together."""
+    *runs, batch, n = shape
+    return np.moveaxis(np.reshape(columns, (batch, *runs, n)), 0, -2)
+
+
 def _forward(
     weights: list[list[Array]],
     norms: list[_BatchNorms],
@@ -290,7 +329,7 @@ def _forward(
     """Inputs of every layer, and the logits, shape (L, S, B, C)."""
     inputs = [X]
     for i, (W, b, *scale_and_shift) in enumerate(weights):
-        out = inputs[-1] @ W
+        out: Array = inputs[-1] @ W
         out += b
         if i + 1 == len(weights):
             return inputs, out

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from course_lib.data import two_moons
+from course_lib.exercises.batch_normalization import batchnorm_backward, batchnorm_forward
 from course_lib.losses import accuracy, softmax_cross_entropy
 from course_lib.network import MLP
 from course_lib.optimizers import SGD, Adagrad, Adam, AdamW, RMSprop
@@ -75,6 +76,27 @@ def test_each_run_equals_fit_with_all_that_a_network_may_have(sizes, given):
             assert result.train_loss[i, j] == pytest.approx(history.train_loss[-1], rel=1e-8)
             assert result.test_loss[i, j] == pytest.approx(history.val_loss[-1], rel=1e-8)
             assert result.test_accuracy[i, j] == history.val_accuracy[-1]
+
+
+def test_given_functions_normalise_as_the_library_does():
+    X, y = moons()
+    settings = {"epochs": 3, "batch_size": 16, "dtype": np.float64, "X_test": X, "y_test": y}
+    ours = sweep([2, 6, 5, 3], X, y, SGD, LRS, SEEDS, batch_norm=(batchnorm_forward, batchnorm_backward), **settings)
+    theirs = sweep([2, 6, 5, 3], X, y, SGD, LRS, SEEDS, batch_norm=True, **settings)
+    np.testing.assert_allclose(ours.theta, theirs.theta, rtol=1e-8, atol=1e-11)
+    np.testing.assert_allclose(ours.test_loss, theirs.test_loss, rtol=1e-8)
+
+
+def test_what_a_given_function_keeps_is_not_written_over():
+    kept = []
+
+    def forward(*given):
+        found = batchnorm_forward(*given)
+        kept.append((found[0], found[0].copy()))
+        return found
+
+    sweep([2, 6, 2], *moons(), SGD, LRS, SEEDS, epochs=1, batch_size=16, batch_norm=(forward, batchnorm_backward))
+    assert all(np.array_equal(now, before) for now, before in kept)
 
 
 def test_float32_is_close_to_fit():
