@@ -14,6 +14,7 @@ LESSONS: Mapping[str, str] = {
     "04_adaptive_optimizers": "course_lib.exercises.adaptive_optimizers",
     "05_weight_penalties": "course_lib.exercises.weight_penalties",
     "06_dropout": "course_lib.exercises.dropout",
+    "07_batch_normalization": "course_lib.exercises.batch_normalization",
 }
 """The module that describes each lesson's exercises, by the lesson's folder."""
 
