@@ -182,10 +182,10 @@ def shown(value: float) -> str:
         return "beyond all numbers"
     if value == 0:
         return "0"
-    if 0.001 <= value < 1000:
+    if 0.001 <= value < 99.5:
         return number(value, 2)
-    power = int(np.floor(np.log10(value)))
-    return f"{value / 10.0**power:.1f} · 10{str(power).translate(_RAISED)}"
+    digits, power = f"{value:.1e}".split("e")
+    return f"{digits} · 10{str(int(power)).translate(_RAISED)}"
 
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -257,10 +257,8 @@ class Signals(Exploration):
             wanted = NAMES if self.norm.value == NORMALISED else NAMES[:1]
             missing = [name for name in wanted if name not in mine and not any(name in note for note in notes)]
             if missing:
-                verb, theirs = (
-                    ("is", "the course's stands in") if len(missing) == 1 else ("are", "the course's stand in")
-                )
-                notes.append(f"{' and '.join(missing)} {verb} not written yet, so {theirs}.")
+                verb, stand = ("is", "stands") if len(missing) == 1 else ("are", "stand")
+                notes.append(f"{_listed(missing)} {verb} not written yet, so the course's {stand} in.")
             return trace, notes
 
     def _functions(self, mine: Mapping[str, Callable[..., Any]]) -> Functions:
