@@ -15,6 +15,7 @@ LESSONS: Mapping[str, str] = {
     "05_weight_penalties": "course_lib.exercises.weight_penalties",
     "06_dropout": "course_lib.exercises.dropout",
     "07_batch_normalization": "course_lib.exercises.batch_normalization",
+    "09_schedulers": "course_lib.exercises.schedulers",
 }
 """The module that describes each lesson's exercises, by the lesson's folder."""
 
