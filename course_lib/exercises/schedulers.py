@@ -265,7 +265,7 @@ COSINE_LR = Exercise(
         ),
         Misconception(
             "degrees",
-            "The cosine is given degrees. `math.cos` and `np.cos` take radians: half a turn is pi, not 180.",
+            "The cosine is given degrees. `np.cos` takes radians, as does `math.cos`: half a turn is pi, not 180.",
             lambda lr0, t, T_max, eta_min: eta_min + (lr0 - eta_min) * (1 + math.cos(180 * t / T_max)) / 2,
         ),
         Misconception(
@@ -343,12 +343,12 @@ COSINE_LR = Exercise(
             """),
         cleandoc("""
             ```python
-            angle = math.pi * ____
-            left = (1 + math.cos(angle)) / 2
+            angle = np.pi * ____
+            left = (1 + np.cos(angle)) / 2
             return eta_min + ____ * left
             ```
 
-            (`np.pi` and `np.cos` do as well.) Where is the wave steepest, and where is it nearly flat?
+            Where is the wave steepest, and where is it nearly flat?
             """),
     ),
     minutes=5,
@@ -1244,7 +1244,7 @@ ONE_CYCLE_LR = Exercise(
         cleandoc("""
             ```python
             def wave(start, end, share):
-                return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
+                return end + (start - end) * (1 + np.cos(np.pi * share)) / 2
 
             first = max_lr / div_factor
             peak = ____
