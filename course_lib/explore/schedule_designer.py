@@ -3,8 +3,8 @@
     ScheduleDesigner(globals())
 
 The rates come from five points that are dragged, or from the learner's own functions, looked up anew at every move;
-until one is written, and where it stops with an error, the course's stands in and says so. Six runs are trained at every
-move, which takes some thirty milliseconds.
+until one is written, and where it stops with an error, the course's stands in and says so. Six runs are trained at
+every move, which takes some forty milliseconds.
 """
 
 from __future__ import annotations
