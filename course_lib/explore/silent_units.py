@@ -242,7 +242,7 @@ class SilentUnits(Exploration):
         out, mask, mean, _ = found
         net, i = network(0.0 if self.trained.value == PLAIN else 0.5), int(self.image.value) - 1
         images, labels = unseen()
-        now, silent = net.probabilities(out), int((~mask).sum())
+        now, silent = net.probabilities(out), UNITS - int(mask.sum())
         says, right = int(now.argmax()), self._right(*found)
         said = (
             f"Pass {self._passes} in {self.mode.value}, p = {number(self.p.value)}: {silent} of {UNITS} units are "
