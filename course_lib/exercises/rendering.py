@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 
 from course_lib.exercises.grading import ExerciseResult, GroupResult
 
 _CELL = "text-align:left;padding-right:1em"
+_EMPHASIS = re.compile(r"(?<![\w*])\*(?=[^\s*])([^*]+)(?<=\S)\*(?![\w*])")
 _MARKS = {True: ("\u2713", "passed"), False: ("\u2717", "not yet"), None: ("\u2013", "not judged")}
 
 
@@ -88,6 +90,9 @@ def _block(text: str) -> str:
 
 
 def _code(text: str) -> str:
-    """Escaped text, with what stands between backticks as code."""
+    """Escaped text: what stands between backticks as code, elsewhere `*one or more words*` emphasised."""
     pieces = escape(text).split("`")
-    return "".join(f"<code>{piece}</code>" if index % 2 else piece for index, piece in enumerate(pieces))
+    return "".join(
+        f"<code>{piece}</code>" if index % 2 else _EMPHASIS.sub(r"<em>\1</em>", piece)
+        for index, piece in enumerate(pieces)
+    )

@@ -756,6 +756,14 @@ def test_at_home_numbers_and_hints_are_shown_and_after_grading_not() -> None:
     assert "<pre><code>return x / ____</code></pre>" in home
 
 
+def test_marked_words_are_emphasised_and_products_are_not() -> None:
+    sentence = "The *hard* one, *in a row*: `a *b* c`, x**2 + y**2, 3 * 4 * 5, *<b>*."
+    exercise = replace(HALVE, misconceptions=(Misconception("doubled", sentence, lambda x: x * 2, sentence),))
+    html = to_html(grade(exercise, lambda x: x * 2, 0), reveal=True)
+    told = "The <em>hard</em> one, <em>in a row</em>: <code>a *b* c</code>, x**2 + y**2, 3 * 4 * 5, <em>&lt;b&gt;</em>."
+    assert html.count(told) == 2  # the sentence and its hint
+
+
 def test_what_a_learner_made_is_escaped() -> None:
     result = grade(HALVE, raises(ValueError("<script>alert(1)</script>")), 0)
     html = to_html(result, reveal=True, printed="<img src=x>")
