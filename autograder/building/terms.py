@@ -36,7 +36,7 @@ def expanded(text: str, terms: Mapping[str, Term]) -> str:
     """The text with its roles marked as words, and the definitions at its end.
 
     Raises:
-        ValueError: a role that is not well written, or whose term nobody defines.
+        ValueError: a role that is not well written, whose term nobody defines, or whose definition is all formula.
     """
     here: dict[str, Term] = {}
 
@@ -61,6 +61,9 @@ def expanded(text: str, terms: Mapping[str, Term]) -> str:
 
 
 def _title(term: Term) -> str:
-    """The definition where it reads as plain text; a title shows no formulas."""
-    plain = re.sub(r"[*`]", "", " ".join(term.definition.split()))
-    return "Defined at the end of this passage" if "$" in plain or "\\" in plain else plain
+    """The definition as plain text, for a title shows no formulas: `plain`, or the sentences that hold none."""
+    sentences = re.split(r"(?<=[.!?])\s+(?=[^\s])", " ".join((term.plain or term.definition).split()))
+    plain = " ".join(sentence for sentence in sentences if not re.search(r"[$\\]", sentence))
+    if not plain:
+        raise ValueError(f"no sentence of the term {term.term!r} is without a formula: add `plain`, the same in words.")
+    return re.sub(r"[*`]", "", plain)

@@ -161,11 +161,15 @@ class Aid(_Strict, frozen=True):
 
 
 class Term(_Strict, frozen=True):
-    """An entry of the glossary; `also` holds other names and forms under which it is found."""
+    """An entry of the glossary; `also` holds other names and forms under which it is found.
+
+    `plain` says the definition without formulas, for places that cannot draw them, such as a hover text.
+    """
 
     term: Text
     definition: Text
     also: tuple[Text, ...] = ()
+    plain: Text | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
