@@ -224,7 +224,8 @@ NUMERICAL_GRADIENT = Exercise(
         ),
         Misconception(
             "h_ignored",
-            "The step is 1e-5 whatever h says. Use the argument h: with a large h the result is off by a known amount.",
+            "The step is 1e-5 whatever h says: your result does not change with h. The check uses a large h on "
+            "purpose.",
             _slopes(lambda along, _h: (along(1e-5) - along(-1e-5)) / 2e-5),
         ),
         Misconception(
@@ -782,6 +783,19 @@ SOFTMAX_CROSS_ENTROPY = Exercise(
             _with_gradient(lambda z, y: (z - _one_hot(z, y)) / len(y)),
         ),
         Misconception(
+            "logarithms_not_probabilities",
+            "The one-hot labels are subtracted from `log_p`, the logarithms. The probabilities are `np.exp(log_p)`.",
+            _with_gradient(lambda z, y: (np.log(_softmax(z)) - _one_hot(z, y)) / len(y)),
+            "A row of probabilities sums to 1, and none is negative. What does a row of `log_p` sum to?",
+        ),
+        Misconception(
+            "not_divided_by_the_sum",
+            "`exp(shifted)` is not yet a probability: divide each row by its sum, or take `np.exp(log_p)`, where that "
+            "is done already.",
+            _with_gradient(lambda z, y: (np.exp(z - z.max(axis=1, keepdims=True)) - _one_hot(z, y)) / len(y)),
+            "A row of probabilities sums to 1. What does a row of `np.exp(shifted)` sum to?",
+        ),
+        Misconception(
             "right_class_only",
             "Only the right class gets a gradient. Raising a wrong class's logit takes probability away: it "
             "counts too.",
@@ -1035,6 +1049,12 @@ MLP_GRADIENTS = Exercise(
             _network(activation=lambda z: z, mask=lambda dh, _z: dh),
         ),
         Misconception(
+            "no_relu_forward",
+            "Going forward, z itself goes into the next layer: the ReLU is missing there. The input of the next layer "
+            "is `np.maximum(z, 0)`.",
+            _network(activation=lambda z: z),
+        ),
+        Misconception(
             "mask_from_dh",
             "The ReLU's mask is taken from the gradient that arrives. The unit's input z in the forward pass decides.",
             _network(mask=lambda dh, _z: dh * (dh > 0)),
@@ -1146,8 +1166,8 @@ MLP_GRADIENTS = Exercise(
             Take one example X = [[1, 2]], shape (1, 2), one hidden unit, W1 = [[1], [1]], shape (2, 1), b1 =
             [0], and two classes, W2 = [[1, -1]], shape (1, 2), b2 = [0, 0], label 0.
 
-            Forward: z1 = [[3]], h1 = [[3]], logits = [[3, -3]], p = [[0.9975, 0.0025]]. Backward: dlogits =
-            [[-0.0025, 0.0025]], dW2 = h1.T @ dlogits = [[-0.0074, 0.0074]], dh1 = dlogits @ W2.T = [[-0.0049]],
+            Forward: z1 = [[3]], h1 = [[3]], logits = [[3, -3]], p = [[0.99753, 0.00247]]. Backward: dlogits =
+            [[-0.00247, 0.00247]], dW2 = h1.T @ dlogits = [[-0.0074, 0.0074]], dh1 = dlogits @ W2.T = [[-0.0049]],
             z1 > 0 so dz1 = dh1, and dW1 = X.T @ dz1 = [[-0.0049], [-0.0099]], shape (2, 1).
             """),
         cleandoc("""
@@ -1215,16 +1235,17 @@ def _find(
     *,
     dout_like: Callable[[Array], Array] = lambda y: np.random.default_rng(0).normal(size=y.shape),
     last: bool = False,
-) -> Callable[..., int]:
-    """The first (or last) pass for which `wrong(by hand, by differences)` holds; the first of all where none does."""
+    otherwise: int | None = 0,
+) -> Callable[..., int | None]:
+    """The first (or last) pass for which `wrong(by hand, by differences)` holds; `otherwise` where none does."""
 
-    def find(passes: Sequence[tuple[Forward, Backward]], x: Array) -> int:
+    def find(passes: Sequence[tuple[Forward, Backward]], x: Array) -> int | None:
         found = []
         for index, (forward, backward) in enumerate(passes):
             dout = dout_like(forward(x))
             if wrong(backward(dout, x), _slopes_of(forward, dout, x)):
                 found.append(index)
-        return found[-1 if last else 0] if found else 0
+        return found[-1 if last else 0] if found else otherwise
 
     return find
 
@@ -1388,6 +1409,14 @@ FIND_WRONG_BACKWARD = Exercise(
             "np.sum(dout * forward(x)).",
         ),
         Misconception(
+            "nothing_found_with_ones",
+            "None came back: your test found no pass wrong. With dout all ones some mistakes cannot be seen: a "
+            "gradient that takes the mean away gives 0 along any axis. Try a random dout.",
+            _find(_apart, dout_like=np.ones_like, otherwise=None),
+            "Draw dout = rng.normal(size=y.shape), where y = forward(x). The number to differentiate is "
+            "np.sum(dout * forward(x)).",
+        ),
+        Misconception(
             "one_entry_only",
             "Only the first entry is looked at. A mistake may vanish at one place, for instance where x is 0: "
             "compare all.",
@@ -1404,6 +1433,12 @@ FIND_WRONG_BACKWARD = Exercise(
             "Differences are compared with a fixed number such as 1e-4. A small gradient can be wholly wrong "
             "and stay below it: divide by the size of the gradient first.",
             _find(lambda a, b: bool(np.abs(a - b).max() > 1e-4)),
+        ),
+        Misconception(
+            "nothing_found_above_a_threshold",
+            "None came back: no difference was above a fixed number such as 1e-4. A small gradient can be wholly wrong "
+            "and stay below it: divide by the size of the gradient first.",
+            _find(lambda a, b: bool(np.abs(a - b).max() > 1e-4), otherwise=None),
         ),
     ),
     hints=(
