@@ -239,9 +239,9 @@ def _article(value: Any) -> str:
 
 
 def _kind(value: Any) -> str:
-    """A short description of a plain value: "an array of shape (3,)", "None (is there a return?)"."""
+    """A short description of a plain value: "an array of shape (3,)", "None (was no return reached?)"."""
     if value is None:
-        return "None (is there a `return`?)"
+        return "None (was no `return` reached?)"
     if isinstance(value, Opaque):
         return f"a {value.type_name}"
     if isinstance(value, np.ndarray):

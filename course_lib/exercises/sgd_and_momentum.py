@@ -106,7 +106,7 @@ def _not_a_partition(batches: Any, n: int, batch_size: int) -> str | None:
 
 def _kind(value: Any) -> str:
     if value is None:
-        return "None: is there a `return`?"
+        return "None: was no `return` reached?"
     if isinstance(value, np.ndarray):
         return f"one array of shape {value.shape}"
     name = value.type_name if isinstance(value, Opaque) else type(value).__name__
@@ -429,6 +429,13 @@ _WEIGHTS_THE_NEW = Misconception(
     _step_with(lambda v, grad, _lr, mu: v + mu * grad),
     "With momentum = 0 nothing is remembered: the velocity must be the slope alone. Is yours?",
 )
+_FADES_THE_NEW = Misconception(
+    "new_slope_fades_too",
+    "`momentum` fades the new slope too: `momentum * (velocity + grad)`. It is the share of the *old* velocity only, "
+    "and the slope comes in whole.",
+    _step_with(lambda v, grad, _lr, mu: mu * (v + grad)),
+    "With momentum = 0 nothing is remembered: the velocity must be the slope alone. Is yours?",
+)
 _WEIGHTS_SWAPPED = Misconception(
     "weights_exchanged",
     "The weights are exchanged: `momentum` is the share of the old velocity that is kept; the slope comes in whole.",
@@ -486,6 +493,7 @@ _MOMENTUM_MISTAKES = (
     Misconception("uphill", _UPHILL, _step_with(move=lambda new, _old, _grad, lr, _mu: -lr * new), _UPHILL_HINT),
     _STEP_TWICE_NEGATED,
     _WEIGHTS_THE_NEW,
+    _FADES_THE_NEW,
     _WEIGHTS_SWAPPED,
     _NO_FADING,
     Misconception(
@@ -594,6 +602,7 @@ _NESTEROV_MISTAKES = (
         "uphill", _UPHILL, _nesterov_with(move=lambda new, _old, grad, lr, mu: -lr * (grad + mu * new)), _UPHILL_HINT
     ),
     _named(_STEP_TWICE_NEGATED, _nesterov_with(lambda v, grad, _lr, mu: mu * v - grad)),
+    _named(_FADES_THE_NEW, _nesterov_with(lambda v, grad, _lr, mu: mu * (v + grad))),
     _named(_NO_FADING, _nesterov_with(lambda v, grad, _lr, _mu: v + grad)),
     _named(
         _TWICE,

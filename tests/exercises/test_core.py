@@ -483,7 +483,7 @@ A23 = np.arange(6.0).reshape(2, 3)
 @pytest.mark.parametrize(
     ("received", "expected", "said"),
     [
-        (None, A23, "type: y should be an array of shape (2, 3); it is None (is there a `return`?)."),
+        (None, A23, "type: y should be an array of shape (2, 3); it is None (was no `return` reached?)."),
         (A23.T, A23, "shape: y should have the shape (2, 3); it has (3, 2). It looks transposed."),
         (A23[0], A23, "shape: y should have the shape (2, 3); it has (3,)."),
         (A23.tolist(), A23, "type: y should be an array of shape (2, 3); it is a list of 2."),
@@ -519,7 +519,7 @@ def test_each_difference_has_its_sentence(received: Any, expected: Any, said: st
     [
         (1.0, "type: Return 2 values, loss and grad. You returned a float."),
         ((1.0, A23, 3), "length: Return 2 values, loss and grad. You returned 3."),
-        (None, "type: Return 2 values, loss and grad. You returned None (is there a `return`?)."),
+        (None, "type: Return 2 values, loss and grad. You returned None (was no `return` reached?)."),
         ((1.0, A23 + 1), "value: grad[0, 0] is wrong (6 of 6 entries differ)."),
         ((2.0, A23), "value: loss is wrong."),
     ],
@@ -664,7 +664,7 @@ def test_a_property_judges_where_many_values_are_right() -> None:
         (raises(NotImplementedError()), "unanswered", "halve is not answered yet"),
         (raises(ZeroDivisionError("by zero")), "error", "halve stopped with ZeroDivisionError: by zero (line "),
         (raises(KeyboardInterrupt()), "timeout", "halve was stopped before it ended."),
-        (lambda _x: None, "wrong", "it is None (is there a `return`?)"),
+        (lambda _x: None, "wrong", "it is None (was no `return` reached?)"),
         (lambda x: x.__itruediv__(2), "wrong", "halve changed its input x in place."),
         (lambda x: x.__imul__(2), "wrong", "Its input x was changed in place too: work on a copy"),
         (lambda x: x * np.nan, "wrong", "is not a number (NaN)"),

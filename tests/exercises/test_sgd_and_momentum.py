@@ -72,7 +72,7 @@ def first_half_shuffled(n: int, batch_size: int, rng: Any) -> Any:
         (lambda n, b, rng: [batch - 1 for batch in minibatches(n, b, rng)], 0, "Index -1 is outside 0 to 31"),
         (lambda n, b, rng: minibatches(n, b, rng)[0], 0, r"list of index arrays.* one array of shape \(8,\)"),
         (lambda n, b, rng: (batch for batch in minibatches(n, b, rng)), 0, "use `return`, not `yield`"),
-        (lambda n, b, rng: None, 0, "is there a `return`"),
+        (lambda n, b, rng: None, 0, "was no `return` reached"),
         (lambda n, b, rng: dict(enumerate(minibatches(n, b, rng))), 0, "You returned a dict"),
         (lambda n, b, rng: minibatches(n, b, rng)[:-1], 0, "there should be 4 batches of sizes 8, 8, 8, 8; you"),
         (lambda n, b, rng: minibatches(n, b, rng)[:1] * -(-n // b), 0, "in an epoch each example comes once"),
