@@ -233,6 +233,20 @@ LOSS_AND_GRADIENT = Exercise(
             "If a column of X is all zeros, its weight changes nothing: its slope must be 0. Is yours?",
         ),
         Misconception(
+            "mean_times_mean",
+            "The gradient is the mean residual times the mean input. The mean of products is not the product of the "
+            "means: multiply each residual by its own input first, then take the mean.",
+            _with(grad=lambda r, X: r.mean() * X.mean(axis=0)),
+            "Residuals [1, -1] and inputs [2, -2]: both means are 0, yet the products are 2 and 2, with the mean 2.",
+        ),
+        Misconception(
+            "predictions_added_up",
+            "The prediction is one number for all examples: `np.sum` without an axis adds up the rows as well. Each "
+            "example has its own: `X @ theta`, shape (N,).",
+            _with(residual=lambda theta, X, y: np.sum(X * theta) - y),
+            "Print the shape of your predictions. It should be (N,), one for each row of X.",
+        ),
+        Misconception(
             "loss_in_the_gradient",
             "The gradient is built from the loss itself. It needs the residual of each example with its sign: X.T @ "
             "residual.",
