@@ -163,6 +163,11 @@ def _states_exchanged(*arguments: Any) -> tuple[Array, ...]:
     return theta, v, m
 
 
+def _theta_last(*arguments: Any) -> tuple[Array, ...]:
+    theta, m, v = adam_step(*arguments)
+    return m, v, theta
+
+
 def _adamw_with(decayed: Callable[[Array, float, float], Array], step: _Wrong = adam_step) -> _Wrong:
     """AdamW with another decay (theta from old theta, lr, weight_decay) or another Adam step after it."""
 
@@ -246,6 +251,20 @@ _SQUARE_FORGOTTEN = Misconception(
     "For slopes +3 and -3, what is their average, and what is the average of their squares? Which one tells how "
     "large they are?",
 )
+_ONE_SIZE = Misconception(
+    "one_size_for_all",
+    "There is one size for all weights: `np.mean` averages the squares of different weights. Keep them entry by entry, "
+    "`grad**2`: that each weight has a size of its own is the whole idea.",
+    _rmsprop_with(lambda s, grad, alpha: _average(s, np.asarray(np.mean(grad**2)), alpha)),
+    "The mean runs over time, not over weights: the fading average is that mean already. With slopes [3, 0.003] the "
+    "new squares are [9, 0.000009].",
+)
+_STATE_FIRST = Misconception(
+    "state_first",
+    "theta and `s` come back in the wrong order. Return theta, s.",
+    lambda *arguments: rmsprop_step(*arguments)[::-1],
+    "The next call gets what you return, in the order in which you return it.",
+)
 
 _RMSPROP_MISTAKES = (
     _EPS_INSIDE,
@@ -285,6 +304,8 @@ _RMSPROP_MISTAKES = (
     ),
     _OLD_STATE,
     _SQUARE_FORGOTTEN,
+    _ONE_SIZE,
+    _STATE_FIRST,
 )
 
 
@@ -317,6 +338,12 @@ _ADAGRAD_MISTAKES = (
     ),
     _named(_OLD_STATE, _adagrad_with(move=lambda grad, _s, old, eps: grad / (np.sqrt(old) + eps))),
     _named(_SQUARE_FORGOTTEN, _adagrad_with(lambda s, grad: s + grad)),
+    _named(
+        _ONE_SIZE,
+        _adagrad_with(lambda s, grad: s + np.mean(grad**2)),
+        hint="The sum runs over time, not over weights. With slopes [3, 0.003] the new squares are [9, 0.000009].",
+    ),
+    _named(_STATE_FIRST, lambda *arguments: adagrad_step(*arguments)[::-1]),
     Misconception(
         "only_the_last_square",
         "`s` is replaced by the latest square: nothing is summed, and every step has the length lr. Look at the "
@@ -377,6 +404,29 @@ _ADAM_MISTAKES = (
         "For large t the correction must disappear: `1 - beta**t` goes to 1, `1 - beta` does not.",
     ),
     Misconception(
+        "correction_by_t_times",
+        "The corrections use `beta * t` instead of the power `beta**t`: right at the first step only, then `1 - beta * "
+        "t` turns negative, and the root of a negative number is not a number.",
+        _adam_with(
+            m_hat=lambda m, beta1, t: m / (1 - beta1 * t), v_hat=lambda v, _beta1, beta2, t: v / (1 - beta2 * t)
+        ),
+        "Put t = 2 into both with beta1 = 0.9: `1 - 0.9**2` is 0.19, `1 - 0.9 * 2` is -0.8.",
+    ),
+    Misconception(
+        "m_corrected_by_t_times",
+        "The correction of `m` uses `beta1 * t` instead of the power `beta1**t`: right at the first step only.",
+        _adam_with(m_hat=lambda m, beta1, t: m / (1 - beta1 * t)),
+        "Put t = 2 into both with beta1 = 0.9: `1 - 0.9**2` is 0.19, `1 - 0.9 * 2` is -0.8.",
+    ),
+    Misconception(
+        "root_before_correction",
+        "The root is taken before the correction: `sqrt(v) / (1 - beta2**t)`. Correct v first, then take the root of "
+        "`v_hat`.",
+        _adam_with(v_hat=lambda v, _beta1, beta2, t: v / (1 - beta2**t) ** 2),
+        "At t = 1, from zero, v = 0.001 * grad**2. Divided by 0.001 it is grad**2, and the root of that is the size of "
+        "the slope. Your order gives 31.6 times as much.",
+    ),
+    Misconception(
         "one_beta_in_both_corrections",
         "Both corrections use beta1. `v` was averaged with beta2, so it is corrected with beta2.",
         _adam_with(v_hat=lambda v, beta1, _beta2, t: v / (1 - beta1**t)),
@@ -435,6 +485,7 @@ _ADAM_MISTAKES = (
         _adam_with(second=lambda v, grad, _m, beta2: _average(v, grad, beta2)),
         "`v` is an average of `grad**2`: that is why a root is taken later.",
     ),
+    _named(_ONE_SIZE, _adam_with(second=lambda v, grad, _m, beta2: _average(v, np.asarray(np.mean(grad**2)), beta2))),
     _named(_SIGN, _adam_with(move=lambda m, v, _grad, eps: -m / (np.sqrt(v) + eps))),
     _named(
         _NO_ROOT,
@@ -480,6 +531,12 @@ _ADAM_MISTAKES = (
         "states_exchanged",
         "`m` and `v` come back in the wrong order. Return theta, m, v.",
         _states_exchanged,
+        "The next call gets what you return, in the order in which you return it.",
+    ),
+    Misconception(
+        "theta_last",
+        "theta comes back last. Return theta, m, v, in this order.",
+        _theta_last,
         "The next call gets what you return, in the order in which you return it.",
     ),
 )
