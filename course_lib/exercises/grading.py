@@ -144,7 +144,7 @@ def _difference(exercise: Exercise, group: Group, case: Case, answer: Answer) ->
         difference = None if sentence is None else Difference("property", exercise.name, sentence)
     else:
         expected = expected_answer(exercise, case)
-        difference = compare(answer.value, expected, exercise.outputs, case.dtype(), exercise.tolerance)
+        difference = compare(answer.value, expected, case.names or exercise.outputs, case.dtype(), exercise.tolerance)
     if not answer.modified:
         return difference
     names = " and ".join(answer.modified)

@@ -73,11 +73,15 @@ class Step:
 
 @dataclass(frozen=True)
 class Case:
-    """A program, the steps whose values are its answer, and a label that a learner reads ("N = 1")."""
+    """A program, the steps whose values are its answer, and a label that a learner reads ("N = 1").
+
+    `names` says what each of several values is, where the exercise's `outputs` cannot; they stay with the judge.
+    """
 
     steps: tuple[Step, ...]
     answer: tuple[int, ...] = (-1,)
     label: str = ""
+    names: tuple[str, ...] = ()
 
     def in_float64(self) -> Case:
         """The same case with every floating array in float64: what the reference computes with."""

@@ -150,6 +150,11 @@ def _cut(order: Any, sizes: Sequence[int], more: int = 0) -> tuple[Any, ...]:
     return tuple(order[end - size : end + more] for size, end in zip(sizes, ends, strict=True))
 
 
+def _sizes_as_ends(n: int, sizes: Sequence[int], rng: np.random.Generator) -> tuple[Any, ...]:
+    order, starts = rng.permutation(n), (0, *sizes[:-1])
+    return tuple(order[start:end] for start, end in zip(starts, sizes, strict=True))
+
+
 def _last_part_fixed(n: int, sizes: Sequence[int], rng: np.random.Generator) -> tuple[Any, ...]:
     """The test examples are always the last ones in the file; only the others are shuffled."""
     return (*_cut(rng.permutation(n - sizes[-1]), sizes[:-1]), np.arange(n - sizes[-1], n))
@@ -243,6 +248,13 @@ SPLIT_INDICES = Exercise(
             "sizes[1]`: add them up as you go.",
             lambda n, sizes, rng: (lambda order: tuple(np.split(order, sizes[:-1])))(rng.permutation(n)),
             "sizes = (60, 20, 20): the cuts are at 60 and 80. `np.cumsum(sizes)` gives 60, 80, 100.",
+        ),
+        Misconception(
+            "sizes_taken_for_ends",
+            "Each size is used as the place where its part ends. A part ends `size` further than it begins: "
+            "`order[start : start + size]`, and the next one starts there.",
+            _sizes_as_ends,
+            "sizes = (60, 20, 20): the parts are 0 to 60, 60 to 80 and 80 to 100. `order[60:20]` is empty.",
         ),
         Misconception(
             "every_part_from_the_start",
@@ -700,6 +712,13 @@ L1_PENALTY = Exercise(
             _l1_with(value=lambda W, lam: lam / 2 * np.sum(np.abs(W))),
         ),
         Misconception(
+            "halved_throughout",
+            "Value and subgradient are half as large as they should be. The half belongs to L2, where the square "
+            "brings a 2; L1 has none.",
+            lambda W, lam: l1_penalty(W, lam / 2),
+            "One weight of 3 and lam = 0.1: the value is 0.3, and its slope 0.1.",
+        ),
+        Misconception(
             "lam_forgotten_in_gradient",
             "The subgradient is the bare sign, without lam. A constant factor of the value is a factor of its slope.",
             _l1_with(grad=lambda W, lam: np.sign(W)),
@@ -822,6 +841,16 @@ ELASTIC_NET_PENALTY = Exercise(
             "lam is multiplied twice. If you call `l1_penalty(W, lam)`, its value has lam in it already: weigh the two "
             "values with the shares alone.",
             lambda W, lam, r: tuple(lam * part for part in elastic_net_penalty(W, lam, r)),
+        ),
+        Misconception(
+            "both_in_full",
+            "Both penalties come in at full strength, and `l1_ratio` has no effect. Their shares are l1_ratio and "
+            "1 - l1_ratio.",
+            _elastic_with(
+                lambda W, lam, _r: lam * (np.sum(np.abs(W)) + np.sum(W * W) / 2),
+                lambda W, lam, _r: lam * (np.sign(W) + W),
+            ),
+            "At l1_ratio = 1 it must be the pure L1 penalty, at 0 the pure L2 penalty. What is yours?",
         ),
         Misconception(
             "squares_in_full",
@@ -1134,6 +1163,22 @@ def _best_creeps(self: Any, value: float) -> None:
         self.best, self.best_step = value, self.steps
 
 
+def _best_is_the_last(self: Any, value: float) -> None:
+    _InParts.take(self, value)
+    self.best = value
+
+
+def _everything_is_the_last(self: Any, value: float) -> None:
+    _InParts.take(self, value)
+    self.best, self.best_step = value, self.steps
+
+
+def _counted_against_the_last(self: Any, value: float) -> None:
+    self.bad = 0 if value < self.last - self.min_delta else self.bad + 1
+    if self.improves(value):
+        self.best, self.best_step = value, self.steps
+
+
 def _reset_by_nan(self: Any, value: float) -> None:
     if value >= self.best - self.min_delta:
         self.bad += 1
@@ -1159,18 +1204,27 @@ def _nothing_when_going_on(self: Any) -> Any:
 
 
 def _watch(values: Sequence[float], label: str, *, best: bool = True, **settings: Any) -> Case:
-    """Construct one, hand it the values, and ask for every answer (and for best and best_step at the end)."""
+    """Construct one, hand it the values, and ask for every answer (and for best and best_step at the end).
+
+    The label shows the values, so that a learner can replay the case by hand.
+    """
     made, steps = Result(0), [call("EarlyStopping", **settings)]
     steps += [method(made, "step", value=float(value)) for value in values]
+    names = [f"step({value:.7g}) (call {place} of {len(values)})" for place, value in enumerate(values, start=1)]
     if best:
         steps += [attribute(made, "best"), attribute(made, "best_step")]
-    return Case(tuple(steps), tuple(range(1, len(steps))), label)
+        names += [".best", ".best_step"]
+    shown = ", ".join(f"{value:.7g}" for value in values)
+    return Case(tuple(steps), tuple(range(1, len(steps))), f"{label}, values {shown}", tuple(names))
 
 
 def _curve(rng: np.random.Generator, changes: Sequence[float]) -> list[float]:
-    """Losses from about 2 on that fall (below 0) or rise (above 0) in these units, each change a little random."""
+    """Losses from about 2 on that fall (below 0) or rise (above 0) in these units, each change a little random.
+
+    They have three decimals: what a learner reads of them is all there is.
+    """
     sizes = 0.1 * np.array(changes) * rng.uniform(0.9, 1.1, len(changes))
-    found: list[float] = (2 + rng.uniform(0, 0.5) + np.concatenate([[0.0], np.cumsum(sizes)])).tolist()
+    found: list[float] = (2 + rng.uniform(0, 0.5) + np.concatenate([[0.0], np.cumsum(sizes)])).round(3).tolist()
     return found
 
 
@@ -1182,7 +1236,7 @@ def _stopping_ordinary(rng: np.random.Generator) -> list[Case]:
     return [
         _watch(turned, "rises, then falls without a new best, patience 3", patience=3, min_delta=0.0),
         _watch(falling_again, "recovers in time, patience 5", patience=5, min_delta=0.0),
-        _watch(small, "falls by less than min_delta, patience 2", patience=2, min_delta=0.15),
+        _watch(small, "falls by less than min_delta, patience 2, min_delta 0.15", patience=2, min_delta=0.15),
         _watch(ups, "up and down, each time lower, patience 2", patience=2, min_delta=0.0),
     ]
 
@@ -1193,9 +1247,14 @@ def _stopping_edge(rng: np.random.Generator) -> list[Case]:
     return [
         _watch(late, "a new best after the stop, patience 2", patience=2, min_delta=0.0),
         _watch([level + 1, level, level, level, level], "equal values, patience 3", patience=3, min_delta=0.0),
-        _watch([4.0, 3.5, 3.0, 2.5, 2.0], "falls by exactly min_delta, patience 2", patience=2, min_delta=0.5),
+        _watch(
+            [4.0, 3.5, 3.0, 2.5, 2.0],
+            "falls by exactly min_delta, patience 2, min_delta 0.5",
+            patience=2,
+            min_delta=0.5,
+        ),
         _watch(_curve(rng, [-1, 1, -3]), "patience 1", patience=1, min_delta=0.0),
-        _watch(_curve(rng, [-1, 0.5, 0.2, -0.1]), "min_delta left to its default", patience=3),
+        _watch(_curve(rng, [-1, 0.5, 0.2, -0.1]), "min_delta left to its default, patience 3", patience=3),
         _two_runs(rng),
     ]
 
@@ -1207,12 +1266,18 @@ def _two_runs(rng: np.random.Generator) -> Case:
     for one, other in zip(first, second, strict=True):
         steps += [method(Result(0), "step", value=one), method(Result(1), "step", value=other)]
     steps += [attribute(Result(0), "best"), attribute(Result(1), "best_step")]
-    return Case(tuple(steps), tuple(range(2, len(steps))), "two runs watched at once, by turns")
+    names = [
+        f"{which}.step({value:g})"
+        for pair in zip(first, second, strict=True)
+        for which, value in zip("ab", pair, strict=True)
+    ]
+    label = f"two runs watched at once, by turns, patience 2, values of a {first} and of b {second}"
+    return Case(tuple(steps), tuple(range(2, len(steps))), label, (*names, "a.best", "b.best_step"))
 
 
 def _stopping_nasty(rng: np.random.Generator) -> list[Case]:
     nan, inf = float("nan"), float("inf")
-    a, b, c = sorted(rng.uniform(1, 2, 3), reverse=True)
+    a, b, c = (float(1 + thousandths / 1000) for thousandths in sorted(rng.permutation(1000)[:3], reverse=True))
     return [
         _watch(
             [a, b, nan, nan, c, nan, nan, nan], "NaN counts as not improving, patience 3", patience=3, min_delta=0.0
@@ -1221,7 +1286,12 @@ def _stopping_nasty(rng: np.random.Generator) -> list[Case]:
         _watch([inf, a, inf, b, inf, inf], "infinite losses, patience 2", patience=2, min_delta=0.0),
         _watch([-a, -a - 1, -a - 0.9, -b, -a - 2], "values below zero, patience 3", patience=3, min_delta=0.0),
         _watch([1e-9 * v for v in (5, 4, 3, 4, 3.5)], "values near 1e-9, patience 2", patience=2, min_delta=0.0),
-        _watch([a] + [a - 1e-6 * k for k in range(1, 7)], "creeps down, patience 4", patience=4, min_delta=0.001),
+        _watch(
+            [a] + [a - 1e-6 * k for k in range(1, 7)],
+            "creeps down, patience 4, min_delta 0.001",
+            patience=4,
+            min_delta=0.001,
+        ),
     ]
 
 
@@ -1263,6 +1333,28 @@ EARLY_STOPPING = Exercise(
             "steps and stay above where it was.",
             _with(improves=lambda self, value: value < self.last - self.min_delta),
             "Losses 1, 5, 4, 3: each is below the last, and none is below 1.",
+        ),
+        Misconception(
+            "best_is_the_last",
+            "`best` is set to every value, so each is compared with the one before it. Set it only where a value "
+            "improves: compare with the best so far.",
+            _with(take=_best_is_the_last),
+            "Losses 1, 5, 4, 3: each of the last two is below the value before it, and none is below 1.",
+        ),
+        Misconception(
+            "everything_is_the_last",
+            "`best` and `best_step` are set at every value, so each is compared with the one before it. Set both only "
+            "where a value improves: compare with the best so far.",
+            _with(take=_everything_is_the_last),
+            "Losses 1, 5, 4, 3: each of the last two is below the value before it, and none is below 1.",
+        ),
+        Misconception(
+            "counted_against_the_last",
+            "`best` is right, but the count of failures goes by the value before: a value below the last one, and not "
+            "below the best, has failed all the same. Compare with the best so far.",
+            _with(take=_counted_against_the_last),
+            "Losses 1, 5, 4, 3: each of the last two is below the value before it, and none is below 1. With patience "
+            "3 the fourth call stops.",
         ),
         Misconception(
             "higher_is_better",
