@@ -34,6 +34,23 @@ BY_NAME = {exercise.name: exercise for exercise in EXERCISES}
 
 
 @pytest.mark.parametrize(
+    ("mistake", "where"),
+    [("compared_with_the_last", r"step\([\d.]+\) \(call \d of \d\)"), ("counted_from_one", r"\.best_step")],
+)
+def test_a_run_that_is_watched_can_be_replayed_from_its_message(mistake: str, where: str) -> None:
+    wrong = next(m for m in BY_NAME["EarlyStopping"].misconceptions if m.name == mistake)
+    ordinary = grade(BY_NAME["EarlyStopping"], wrong.wrong, 0).groups[0]
+    assert ordinary.difference is not None
+    assert re.fullmatch(where, ordinary.difference.where)
+    values = [float(value) for value in ordinary.case.split("values ")[1].split(", ")]
+    assert "patience 3" in ordinary.case
+    watch = EarlyStopping(patience=3)
+    said = [watch.step(value) for value in values]
+    shown = {True: str(said[5]), False: str(watch.best_step)}[mistake == "compared_with_the_last"]
+    assert ordinary.difference.expected == shown
+
+
+@pytest.mark.parametrize(
     ("name", "mistake", "group"),
     [
         ("split_indices", "rest_in_last_part", 1),
