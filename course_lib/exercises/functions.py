@@ -126,3 +126,32 @@ def centre_backward(axis: int, share: float) -> Callable[[Array, Array], Array]:
         return np.asarray(dout - share * np.mean(dout, axis=axis, keepdims=True))
 
     return backward
+
+
+@_listed
+def bowl_with_rim(
+    A: Array, centre: Array, floor: float, reach: float, beyond: float
+) -> Callable[[Array], tuple[float, Array]]:
+    """(f, slope): f = away.A.away / 2 + floor with away = theta - centre, and its gradient A.away; A (D, D).
+
+    Where an entry is further than `reach` from the centre, f is `beyond` instead: a number, infinite or NaN.
+    """
+
+    def loss_and_grad(theta: Array) -> tuple[float, Array]:
+        away = theta - centre
+        slope: Array = (A @ away).astype(theta.dtype, copy=False)
+        inside = np.abs(away).max() <= reach
+        return float(away @ A @ away / 2 + floor) if inside else float(beyond), slope
+
+    return loss_and_grad
+
+
+@_listed
+def listed_heights(places: Array, heights: Array, slope: Array) -> Callable[[Array], tuple[float, Array]]:
+    """(f, slope): f is the height listed for the place nearest to theta[0]; the slope (D,) is the same everywhere."""
+
+    def loss_and_grad(theta: Array) -> tuple[float, Array]:
+        nearest = int(np.abs(places - theta[0]).argmin())
+        return float(heights[nearest]), slope.astype(theta.dtype, copy=True)
+
+    return loss_and_grad
