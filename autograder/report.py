@@ -58,8 +58,15 @@ class Summary:
         return sum(exercise.core_points for exercise in self.exercises)
 
     @property
+    def ungraded(self) -> bool:
+        """Whether all of the lesson is practice, which counts nothing."""
+        return all(exercise.practice for exercise in self.exercises)
+
+    @property
     def scores(self) -> list[int]:
-        """One a submission, in the order of the entries."""
+        """One a submission, in the order of the entries; of an ungraded lesson how many exercises are right."""
+        if self.ungraded:
+            return [sum(result["outcome"] == "right" for result in entry["exercises"]) for entry in self.entries]
         return [entry["score"] for entry in self.entries]
 
     def result(self, entry: Entry, exercise: Exercise) -> Mapping[str, Any] | None:
@@ -67,8 +74,10 @@ class Summary:
         return next((found for found in entry["exercises"] if found["id"] == exercise.name), None)
 
     def share(self, exercise: Exercise) -> float:
-        """The share of an exercise's points that the class earned, from 0 to 1."""
+        """The share of an exercise's points that the class earned, of practice that of right answers; from 0 to 1."""
         results = [self.result(entry, exercise) for entry in self.entries]
+        if exercise.practice:
+            return sum(result["outcome"] == "right" for result in results if result) / len(self.entries)
         earned: int = sum(result["points"] for result in results if result)
         return earned / (exercise.points * len(self.entries))
 
@@ -102,9 +111,8 @@ def summarise(course: Course, lesson: str) -> Summary:
 
 def print_summary(summary: Summary, console: Console) -> None:
     """Print a table of students by exercises, and one of mistakes."""
-    caption = (
-        "Below each exercise its points, + for a bonus. - is unanswered; err, time and crash are what ended the code."
-    )
+    caption = "Practice: no points. " if summary.ungraded else "Below each exercise its points, + for a bonus. "
+    caption += "- is unanswered; err, time and crash are what ended the code."
     title = f"{summary.lesson}: {len(summary.entries)} submissions"
     table = Table(
         title=title,
@@ -117,13 +125,13 @@ def print_summary(summary: Summary, console: Console) -> None:
     )
     table.add_column("student", max_width=20, overflow="fold")  # e-mail addresses are long
     for exercise in summary.exercises:
-        points = f"+{exercise.points}" if exercise.stretch else str(exercise.points)
-        table.add_column(f"{exercise.name}\n{points}".replace("_", "\n"), justify="right")
-    table.add_column(f"score\n{summary.max_score}", justify="right")
+        points = f"+{exercise.points}" if exercise.stretch else "" if exercise.practice else str(exercise.points)
+        table.add_column(f"{exercise.name}\n{points}".rstrip().replace("_", "\n"), justify="right")
+    table.add_column("right" if summary.ungraded else f"score\n{summary.max_score}", justify="right")
     table.add_column("outcome", no_wrap=True)
-    for entry in summary.entries:
+    for entry, score in zip(summary.entries, summary.scores, strict=True):
         cells = [_cell(summary.result(entry, exercise)) for exercise in summary.exercises]
-        table.add_row(escape(str(entry["student"])), *cells, str(entry["score"]), str(entry["outcome"]))
+        table.add_row(escape(str(entry["student"])), *cells, str(score), str(entry["outcome"]))
     shares = [f"{summary.share(exercise):.0%}" for exercise in summary.exercises]
     mean = sum(summary.scores) / len(summary.scores)
     table.add_section()
@@ -167,23 +175,39 @@ def plot(summary: Summary, number: int = 0) -> str:
         height = max(2.8, 0.42 * len(shares) + 1.1)
         fig, (left, right) = plt.subplots(1, 2, figsize=(10, height))
         left.hist(scores, bins=[edge - 0.5 for edge in range(most + 2)], color=figures.PALETTE["blue"], rwidth=0.9)
-        left.axvline(summary.max_score, color=figures.PALETTE["black"], linewidth=1, linestyle="--")
-        left.set(title="Marks", xlabel=f"points (dashed: {summary.max_score}, all of the core)", ylabel="students")
+        if summary.ungraded:
+            left.set(title="Ungraded", xlabel=f"right answers, of {len(summary.exercises)}", ylabel="students")
+        else:
+            left.axvline(summary.max_score, color=figures.PALETTE["black"], linewidth=1, linestyle="--")
+            left.set(title="Marks", xlabel=f"points (dashed: {summary.max_score}, all of the core)", ylabel="students")
         left.yaxis.get_major_locator().set_params(integer=True)
-        names = [f"{exercise.name}{' (bonus)' if exercise.stretch else ''}" for exercise in summary.exercises]
+        names = [f"{exercise.name}{_kind(exercise)}" for exercise in summary.exercises]
         colours = [figures.PALETTE["sky" if exercise.stretch else "blue"] for exercise in summary.exercises]
         right.barh(names, [100 * share for share in shares], color=colours)
         right.invert_yaxis()
-        right.set(title="Points earned", xlabel="% of the exercise's points", xlim=(0, 100))
+        title, xlabel = ("Points earned", "% of the exercise's points")
+        if summary.ungraded:
+            title, xlabel = ("Right answers", "% of the students")
+        right.set(title=title, xlabel=xlabel, xlim=(0, 100))
         out = io.StringIO()
         fig.savefig(out, format="svg", metadata={"Date": None})
         figures.close(fig)
     told = ", ".join(f"{name} {share:.0%}" for name, share in zip(names, shares, strict=True))
+    if summary.ungraded:
+        alt = (
+            f"Left, right answers of {len(scores)} students in {summary.lesson}, which is ungraded: from {min(scores)} "
+            f"to {max(scores)} of {len(summary.exercises)}. Right, the share of students who have each right: {told}."
+        )
+        return _inline(out.getvalue(), alt, f"plot{number}")
     alt = (
         f"Left, marks of {len(scores)} students in {summary.lesson}: from {min(scores)} to {max(scores)} points, "
         f"{summary.max_score} for all of the core. Right, the share of points earned in each exercise: {told}."
     )
     return _inline(out.getvalue(), alt, f"plot{number}")
+
+
+def _kind(exercise: Exercise) -> str:
+    return " (practice)" if exercise.practice else " (bonus)" if exercise.stretch else ""
 
 
 def _inline(svg: str, alt: str, prefix: str) -> str:
@@ -211,5 +235,5 @@ def _cell(result: Mapping[str, Any] | None) -> str:
     if result is None:
         return "-"
     outcome = str(result["outcome"])
-    text = _SHORT.get(outcome, str(result["points"]))
+    text = _SHORT.get(outcome, str(result["points"]) if result["max_points"] else outcome)  # practice has no points
     return f"[{_MARKS.get(outcome, 'red')}]{text}[/]"

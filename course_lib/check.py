@@ -92,8 +92,11 @@ def _check(exercise: Exercise, namespace: Mapping[str, Any], seed: int) -> Check
     text = printed.getvalue()
     shown = text[:MAX_PRINTED] + ("\n[the rest is left out]" if len(text) > MAX_PRINTED else "")
     html = to_html(result, reveal=True, open_hint=_failures[exercise.name] >= 2, printed=shown)
-    # nbgrader reads the plain text as the cell's points. A stretch cell has 0 there: its points are a bonus.
-    plain = f"bonus {result.points} of {exercise.points}" if exercise.stretch else str(result.points)
+    # nbgrader reads the plain text as the cell's points. A stretch cell has 0 there: its points are a bonus. So has
+    # practice, which counts nothing.
+    plain = str(result.points)
+    if exercise.stretch or exercise.practice:
+        plain = f"{'practice' if exercise.practice else 'bonus'} {result.marks} of {exercise.full_marks}"
     return CheckResult(result.points, html, f"{exercise.name}: {plain}. {result.message}", plain, result)
 
 
@@ -104,7 +107,7 @@ def _keep(result: ExerciseResult) -> None:
     with contextlib.suppress(Exception):
         from course_lib.study import records
 
-        records.note_check(result.exercise.lesson, result.exercise.name, result.points, result.exercise.points)
+        records.note_check(result.exercise.lesson, result.exercise.name, result.marks, result.exercise.full_marks)
 
 
 def _failed(sentence: str) -> CheckResult:

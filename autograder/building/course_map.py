@@ -42,6 +42,11 @@ class Entry:
         """The two digits the lesson's folder begins with."""
         return self.name.split("_")[0]
 
+    @property
+    def ungraded(self) -> bool:
+        """Whether it has exercises, all of them practice that counts nothing."""
+        return bool(self.core) and not (self.points or self.bonus)
+
 
 def entry(source: Source) -> Entry:
     """Read a lesson's title, minutes and what it builds on off its first cells, its points off its exercises."""
@@ -120,7 +125,7 @@ def _row(one: Entry) -> str:
                 ", ".join(one.builds_on),
                 ", ".join(f"`{name}`" for name in one.core),
                 ", ".join(f"`{name}`" for name in one.stretch),
-                f"{one.points} + {one.bonus}" if one.bonus else str(one.points),
+                "ungraded" if one.ungraded else f"{one.points} + {one.bonus}" if one.bonus else str(one.points),
             )
         )
         + " |"

@@ -85,7 +85,7 @@ def _print(found: list[Row]) -> None:
         for row in mine:
             table.add_row(
                 row.name,
-                str(row.points) if row.points else f"+{row.bonus}",
+                str(row.points) if row.points else f"+{row.bonus}" if row.bonus else "practice",
                 *map(str, (row.minutes, row.difficulty, row.cases, row.mistakes)),
                 _of(row.rejected, row.mistakes),
                 _of(row.named, row.mistakes, NAMED_AT_LEAST),

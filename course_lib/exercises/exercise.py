@@ -19,7 +19,7 @@ class Group:
     Attributes:
         name: "ordinary" for the first group; edge and nasty groups count only once it has passed.
         title: what a learner reads: "Ordinary batches".
-        points: whole points, at least 1.
+        points: whole points, at least 1; 0 in every group of an exercise that is practice.
         draw: makes the cases, afresh from the generator it is given.
         property: where many answers are right: takes the case and the received plain value, returns a sentence
             about what is wrong, or None. Without it, answers are compared with the reference's.
@@ -89,13 +89,25 @@ class Exercise:
             names = [item.name for item in getattr(self, what)]
             if len(set(names)) != len(names):
                 raise ValueError(f"{self.name}: two {what} share a name among {names}")
-        if any(group.points < 1 for group in self.groups):
-            raise ValueError(f"{self.name}: each group is worth at least 1 point")
+        if any(group.points < 1 for group in self.groups) and any(group.points for group in self.groups):
+            raise ValueError(f"{self.name}: each group is worth at least 1 point, or (practice) each of them 0")
+        if self.stretch and self.practice:
+            raise ValueError(f"{self.name}: practice counts nothing, so it is no stretch exercise")
 
     @property
     def points(self) -> int:
         """All points to be had."""
         return sum(group.points for group in self.groups)
+
+    @property
+    def practice(self) -> bool:
+        """Whether it counts nothing at all, neither points nor a bonus: no group is worth any."""
+        return self.points == 0
+
+    @property
+    def full_marks(self) -> int:
+        """What a learner's own progress is counted in: all points, or in practice the groups of cases."""
+        return self.points or len(self.groups)
 
     @property
     def core_points(self) -> int:

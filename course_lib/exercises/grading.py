@@ -63,6 +63,11 @@ class ExerciseResult:
         return sum(group.points for group in self.groups)
 
     @property
+    def marks(self) -> int:
+        """How many of the exercise's full marks: the points, or in practice the groups that passed."""
+        return sum(group.passed is True for group in self.groups) if self.exercise.practice else self.points
+
+    @property
     def misconception(self) -> Misconception | None:
         """The first recognised mistake."""
         return next((group.misconception for group in self.groups if group.misconception), None)

@@ -22,8 +22,10 @@ def to_html(result: ExerciseResult, *, reveal: bool, open_hint: bool = False, pr
         printed: what the learner's code printed while it was checked.
     """
     exercise = result.exercise
-    bonus = " bonus" if exercise.stretch else ""
-    parts = [f"<p><strong>{escape(exercise.name)}: {result.points} of {exercise.points}{bonus} points</strong></p>"]
+    unit = f"{'bonus ' if exercise.stretch else ''}points"
+    if exercise.practice:
+        unit = "groups passed (practice, no points)"
+    parts = [f"<p><strong>{escape(exercise.name)}: {result.marks} of {exercise.full_marks} {unit}</strong></p>"]
     failed = next((group for group in result.groups if group.passed is False), None)
     if all(group.passed is None for group in result.groups):
         parts.append(f"<p>{_code(result.message)}</p>")
@@ -39,13 +41,15 @@ def to_html(result: ExerciseResult, *, reveal: bool, open_hint: bool = False, pr
 
 
 def _table(result: ExerciseResult) -> str:
+    counts = not result.exercise.practice
     rows = "".join(
         f'<tr><td style="{_CELL}">{_MARKS[group.passed][0]} {_MARKS[group.passed][1]}</td>'
         f'<td style="{_CELL}">{escape(group.group.title)}</td>'
-        f"<td>{group.points} of {group.group.points}</td></tr>"
+        f"{f'<td>{group.points} of {group.group.points}</td>' if counts else ''}</tr>"
         for group in result.groups
     )
-    head = f'<tr><th style="{_CELL}">result</th><th style="{_CELL}">cases</th><th>points</th></tr>'
+    points = "<th>points</th>" if counts else ""
+    head = f'<tr><th style="{_CELL}">result</th><th style="{_CELL}">cases</th>{points}</tr>'
     return f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
 
 

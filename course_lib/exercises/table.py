@@ -83,10 +83,10 @@ def _row(exercise: Exercise, variants: list[Callable[..., Any]], seeds: list[int
         difficulty=exercise.difficulty,
         cases=sum(map(len, exercise.draw(np.random.default_rng(seeds[0])).values())),
         mistakes=len(wrong),
-        rejected=sum(all(result.points < exercise.points for result in results) for results in wrong.values()),
+        rejected=sum(all(result.marks < exercise.full_marks for result in results) for results in wrong.values()),
         named=sum(all(_called(result) == name for result in results) for name, results in wrong.items()),
         variants=len(right),
-        accepted=sum(all(result.points == exercise.points for result in results) for results in right),
+        accepted=sum(all(result.marks == exercise.full_marks for result in results) for results in right),
     )
 
 

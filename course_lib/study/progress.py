@@ -152,7 +152,7 @@ def _standing(name: str, held: Records, folder: Path) -> Standing:
     asked = [one for one in exercises.of_lesson(name) if not one.stretch] if name in exercises.LESSONS else []
     # Points of an exercise that has changed since are no longer all there are.
     right = {key for key, checked in record.checks.items() if checked.points >= checked.of}
-    open_ones = [one.name for one in asked if one.name not in right or record.checks[one.name].of != one.points]
+    open_ones = [one.name for one in asked if one.name not in right or record.checks[one.name].of != one.full_marks]
     places = {card.id: record.cards[card.id] for card in lesson.cards if card.id in record.cards}
     today = clock.today()
     return Standing(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,9 @@ def test_every_lesson_says_its_minutes_and_its_points(root: Path, entries: list[
         assert one.minutes is not None, f"{one.name} says no minutes: **Time:** about 60 minutes: ..."
         assert 20 <= one.minutes <= 75, one.name
         aim = "\n".join(cell.source for cell in read(root / "solutions" / f"{one.name}.md").notebook.cells[:3])
-        if one.name in exercises.LESSONS:
+        if one.ungraded:
+            assert "**Points:** none; this lesson is ungraded." in aim
+        elif one.name in exercises.LESSONS:
             bonus = f", and {one.bonus} as a bonus" if one.bonus else ""
             assert f"**Points:** {one.points}{bonus}." in aim
 
@@ -59,6 +62,13 @@ def test_the_map_is_written_and_watched(built: Path, points: Points) -> None:
     assert str(problem) == "lessons/README.md: differs from the lessons; mend it: python -m autograder build"
     course.build(built, points=points)
     assert course.check(built, points=points) == []
+
+
+def test_a_lesson_that_is_all_practice_is_ungraded(entries: list[course_map.Entry]) -> None:
+    one = replace(entries[0], points=0, bonus=0, core=("slope",), stretch=())
+    assert course_map._row(one).endswith(" ungraded |")
+    assert course_map._row(replace(one, bonus=5, core=(), stretch=("slope",))).endswith(" 0 + 5 |")
+    assert not replace(one, core=()).ungraded
 
 
 def test_a_lesson_without_aim_stands_without_minutes(edited: Callable[..., Source]) -> None:

@@ -127,7 +127,7 @@ def assert_form(exercise: Exercise) -> None:
     """What is promised of every exercise, apart from numbers."""
     assert len(exercise.groups) >= 3
     assert [group.name for group in exercise.groups][:3] == ["ordinary", "edge", "nasty"]
-    assert 4 <= exercise.points <= 6
+    assert 4 <= exercise.points <= 6 or exercise.practice
     assert len(exercise.misconceptions) >= (6 if exercise.difficulty == 3 else 3)
     assert all(hint.strip() for hint in exercise.hints)
     assert "shape" in exercise.hints[0]
@@ -142,27 +142,27 @@ def assert_right(exercise: Exercise, implementation: Callable[..., Any], seed: i
     """All points, and the same through text."""
     for through_json in (False, True)[: 1 + (seed in SEEDS_THROUGH_JSON)]:
         result = grade(exercise, implementation, seed, through_json=through_json)
-        assert result.points == exercise.points, result.message
+        assert (result.points, result.marks) == (exercise.points, exercise.full_marks), result.message
         assert result.outcome == "right"
 
 
 def assert_rejected_by_name(exercise: Exercise, mistake: str, seed: int) -> None:
-    """Less than all points, and called by its own name; the same through text."""
+    """Less than all points (in practice not every group), and called by its own name; the same through text."""
     wrong = next(m for m in exercise.misconceptions if m.name == mistake)
     result = grade(exercise, wrong.wrong, seed)
-    assert result.points < exercise.points, f"{mistake} was accepted"
+    assert result.marks < exercise.full_marks, f"{mistake} was accepted"
     assert result.misconception is not None, f"{mistake} was not recognised: {result.message}"
     assert result.misconception.name == mistake
     assert wrong.sentence in result.message
     if seed not in SEEDS_THROUGH_JSON:
         return
     sent = grade(exercise, wrong.wrong, seed, through_json=True)
-    assert (sent.points, sent.misconception) == (result.points, result.misconception)
+    assert (sent.points, sent.marks, sent.misconception) == (result.points, result.marks, result.misconception)
 
 
 def assert_stub_earns_nothing(exercise: Exercise, stub: Callable[..., Any], seed: int) -> None:
     result = grade(exercise, stub, seed)
-    assert result.points == 0, f"earned {result.points}: {result.message}"
+    assert result.points == result.marks == 0, f"earned {result.marks}: {result.message}"
 
 
 @dataclass(frozen=True)

@@ -643,6 +643,23 @@ def test_points_come_by_groups() -> None:
     assert partly.message == "Zero, x = 0: y[0] is wrong. Zero is left out."
 
 
+PRACTICE = replace(HALVE, groups=tuple(replace(group, points=0) for group in HALVE.groups))
+
+
+def test_practice_is_judged_like_all_else_and_counts_nothing() -> None:
+    assert (PRACTICE.practice, PRACTICE.points, PRACTICE.core_points, PRACTICE.full_marks) == (True, 0, 0, 3)
+    assert (HALVE.practice, HALVE.full_marks) == (False, 6)
+    right, partly = grade(PRACTICE, PRACTICE.reference, 0), grade(PRACTICE, lambda x: np.where(x == 0, 1.0, x / 2), 0)
+    assert (right.outcome, right.points, right.marks) == ("right", 0, 3)
+    assert (partly.outcome, partly.points, partly.marks) == ("partial", 0, 2)
+    assert partly.misconception is not None
+    assert grade(PRACTICE, lambda x: x * 2, 0).marks == 0
+    shown = to_html(partly, reveal=True)
+    assert "2 of 3 groups passed (practice, no points)" in shown
+    assert "points</th>" not in shown
+    assert "points</th>" in to_html(grade(HALVE, HALVE.reference, 0), reveal=True)
+
+
 def test_edge_groups_are_not_judged_when_the_ordinary_group_fails() -> None:
     result = grade(HALVE, lambda x: np.zeros_like(x), 0)
     assert [group.passed for group in result.groups] == [False, None, None]
@@ -728,7 +745,8 @@ def test_a_mistake_must_match_every_case_to_be_named() -> None:
         {"groups": ()},
         {"groups": HALVE.groups[1:]},
         {"groups": (HALVE.groups[0], HALVE.groups[0])},
-        {"groups": (replace(HALVE.groups[0], points=0),)},
+        {"groups": (replace(HALVE.groups[0], points=0), *HALVE.groups[1:])},
+        {"groups": PRACTICE.groups, "stretch": True},
         {"misconceptions": HALVE.misconceptions * 2},
     ],
 )

@@ -94,6 +94,44 @@ def test_a_student_with_a_long_name_leaves_room_for_the_marks_at_80_columns() ->
     assert name in "".join(line.split()[0] for line in lines if line.strip())  # folded, not cut
 
 
+PRACTICE = tuple(
+    replace(exercise, groups=tuple(replace(group, points=0) for group in exercise.groups), stretch=False)
+    for exercise in EXERCISES[:2]
+)
+
+
+def ungraded() -> Summary:
+    none = {"points": 0, "max_points": 0}
+    return Summary(
+        NAME,
+        PRACTICE,
+        (
+            entry("ada", "graded", {**result(0, 0, "right"), **none}, {**result(1, 0, "right"), **none}),
+            entry("bob", "graded", {**result(0, 0, "wrong", "adds"), **none}, {**result(1, 0, "right"), **none}),
+        ),
+    )
+
+
+def test_an_ungraded_lesson_counts_right_answers() -> None:
+    summary = ungraded()
+    assert (summary.ungraded, SUMMARY.ungraded, summary.max_score) == (True, False, 0)
+    assert summary.scores == [2, 1]
+    assert [summary.share(exercise) for exercise in PRACTICE] == [0.5, 1.0]
+    console = Console(width=80)
+    with console.capture() as shown:
+        print_summary(summary, console)
+    text = " ".join(shown.get().split())
+    assert "student scale centre right outcome" in text
+    assert "bob wrong right 1 graded" in text
+    assert "share 50% 100% 1.5 mean" in text
+    assert "This adds the factor." in text
+    html = page([summary])
+    assert "This lesson is ungraded. On average 1.5 of" in html
+    assert 'centre<span class="note">practice</span>' in html
+    assert "<td>wrong</td><td>right</td>" in html.replace("\n", "")
+    assert "right answers of 2 students in 90_fixture, which is ungraded: from 1 to 2 of 2" in html
+
+
 class Links(HTMLParser):
     """Collects ids, references and tags."""
 
