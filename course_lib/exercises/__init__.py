@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from course_lib.exercises.exercise import Exercise
 
 LESSONS: Mapping[str, str] = {
+    "00_warm_up": "course_lib.exercises.warm_up",
     "01_backpropagation": "course_lib.exercises.backpropagation",
     "02_gradient_descent": "course_lib.exercises.gradient_descent",
     "03_sgd_and_momentum": "course_lib.exercises.sgd_and_momentum",
