@@ -1,4 +1,4 @@
-"""Lesson 00, which is ungraded, through the whole line: outcomes and mistakes are told, and no point is given anywhere."""
+"""Lesson 00, which is ungraded, through the whole line: outcomes and mistakes are told, and nothing gives a point."""
 
 from __future__ import annotations
 
