@@ -70,8 +70,8 @@ class Tangent(Exploration):
         super().__init__([[self.at, self.sides, self.h]], namespace, Prediction(question, answers))
 
     def settle(self) -> None:
-        """Keep the point on the curve."""
-        x = self.at.value[0]
+        """Keep the point on the curve, and what ten presses of a key have summed up to 0.9999999 at 1."""
+        x = round(self.at.value[0], 6)
         self.at.value = x, float(curve(x))
 
     def came_out(self) -> str | None:

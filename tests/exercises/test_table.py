@@ -55,7 +55,7 @@ def test_one_object_an_exercise_as_json() -> None:
 def test_a_lesson_that_is_not_there_is_named() -> None:
     done = CliRunner().invoke(app, ["--table", "--lesson", "77"])
     assert done.exit_code == 2
-    assert "there is no lesson '77'; the lessons are 01_backpropagation" in done.stderr.replace("\n", " ")
+    assert "there is no lesson '77'; the lessons are 00_warm_up" in done.stderr.replace("\n", " ")
 
 
 @pytest.mark.parametrize("lesson", LESSONS)

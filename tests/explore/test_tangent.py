@@ -45,6 +45,14 @@ def test_wherever_the_point_is_dragged_it_stays_on_the_curve() -> None:
     assert widget.at.value == (2.0, curve(2.0))
 
 
+def test_tenths_that_are_summed_up_meet_the_floor() -> None:
+    widget = moved(x=-0.5)
+    for _ in range(15):
+        widget.at.value = widget.at.value[0] + 0.1, 0.0
+    assert widget.at.value[0] == 1.0
+    assert "its tangent has slope 0." in words(widget)
+
+
 @pytest.mark.parametrize(("name", "value"), [("at", (1.5, 0.0)), ("sides", RIGHT), ("h", 0.1)])
 def test_every_control_changes_the_picture(name: str, value: Any) -> None:
     widget = Tangent({})
