@@ -1,0 +1,71 @@
+"""A budget of processor time: work that goes on longer is ended from outside, whatever it is doing.
+
+    with processor_time(8.0):
+        train(model, data)
+
+A machine that is busy with others spends no processor time on this work, so load takes nobody's budget.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_LOOK = 0.05
+_AGAIN = 0.5
+"""Seconds after which the work is told again: it may have caught the first exception."""
+
+
+class OverBudget(BaseException):
+    """The budget is used up. No `except Exception` catches it."""
+
+
+@contextmanager
+def processor_time(seconds: float) -> Iterator[None]:
+    """Within this block this process may use so many seconds of processor time, of all its threads together.
+
+    The exception comes between two steps of Python: one that computes for long by itself, such as a huge product of
+    matrices, ends first.
+
+    Args:
+        seconds: above 0.
+
+    Raises:
+        OverBudget: in the work itself, and out of the block.
+        ValueError: seconds not above 0.
+    """
+    if not seconds > 0:
+        raise ValueError(f"seconds is {seconds}; it must be above 0.")
+    worker = threading.get_ident()
+    over = threading.Event()
+    lock = threading.Lock()
+    end = time.process_time() + seconds
+
+    def watch() -> None:
+        wait = _LOOK
+        while not over.wait(wait):
+            if time.process_time() > end:
+                with lock:
+                    if not over.is_set():
+                        _throw(worker, OverBudget)
+                wait = _AGAIN
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        with lock:
+            _throw(worker, None)  # one that is on its way must not reach what comes after this block
+        watcher.join()
+
+
+def _throw(thread: int, exception: type[BaseException] | None) -> None:
+    """Raise an exception in another thread before its next step; None takes back one that was not yet raised."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(
+        ctypes.c_ulong(thread), None if exception is None else ctypes.py_object(exception)
+    )

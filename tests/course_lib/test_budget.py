@@ -1,0 +1,68 @@
+"""A budget of processor time: what uses too much is ended, what waits or is quick is not, and nothing comes late."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from course_lib.budget import OverBudget, processor_time
+
+
+def spin(seconds: float) -> int:
+    """Use the processor for so long."""
+    end = time.process_time() + seconds
+    rounds = 0
+    while time.process_time() < end:
+        rounds += 1
+    return rounds
+
+
+def test_work_within_its_budget_is_left_alone() -> None:
+    with processor_time(20.0):
+        assert spin(0.05) > 0
+
+
+def test_waiting_costs_nothing() -> None:
+    with processor_time(0.1):
+        time.sleep(0.4)
+
+
+def test_endless_work_is_ended() -> None:
+    begin = time.process_time()
+    with pytest.raises(OverBudget), processor_time(0.2):
+        spin(float("inf"))
+    assert time.process_time() - begin < 3
+
+
+def test_work_that_catches_every_exception_is_told_again() -> None:
+    caught: list[type] = []
+
+    def stubborn() -> None:
+        while True:
+            try:
+                spin(float("inf"))
+            except BaseException as error:
+                caught.append(type(error))
+                if len(caught) == 2:
+                    raise
+
+    with pytest.raises(OverBudget), processor_time(0.1):
+        stubborn()
+    assert caught == [OverBudget, OverBudget]
+    assert not issubclass(OverBudget, Exception)
+
+
+def test_nothing_is_thrown_after_the_block_and_no_thread_is_left() -> None:
+    before = threading.active_count()
+    for _ in range(20):
+        with pytest.raises(OverBudget), processor_time(0.01):
+            spin(5.0)
+        spin(0.01)
+    assert threading.active_count() == before
+
+
+def test_a_budget_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="must be above 0"), processor_time(0):
+        pass
