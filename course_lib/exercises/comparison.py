@@ -38,7 +38,7 @@ class Difference:
     """Where and how an answer differs from what was expected.
 
     Attributes:
-        kind: "type", "length", "keys", "shape", "dtype", "nan", "value", "modified", "error" or "property".
+        kind: "type", "length", "keys", "shape", "dtype", "nan", "value", "modified", "error", "time" or "property".
         where: the place, in the learner's words: "m[2, 3]".
         sentence: what a learner reads; never holds an expected number.
         received, expected: the two numbers there, as short text ("" where there are none).

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import builtins
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from course_lib.exercises.comparison import Names, Tolerance
-from course_lib.exercises.programs import Case
+from course_lib.exercises.programs import Answer, Case
 
 
 @dataclass(frozen=True)
@@ -20,16 +21,25 @@ class Group:
         name: "ordinary" for the first group; edge and nasty groups count only once it has passed.
         title: what a learner reads: "Ordinary batches".
         points: whole points, at least 1; 0 in every group of an exercise that is practice.
-        draw: makes the cases, afresh from the generator it is given.
+        draw: makes the cases, afresh from the generator it is given; or the name of an earlier group, whose cases and
+            answers this one judges again, by a higher bar.
         property: where many answers are right: takes the case and the received plain value, returns a sentence
-            about what is wrong, or None. Without it, answers are compared with the reference's.
+            about what is wrong, or None. Without it and `together`, answers are compared with the reference's.
+        together: what else must be true of all answers of the group: takes the cases and their values once each of
+            them has passed, returns a sentence or None. For what one answer alone cannot show, such as a mean.
     """
 
     name: str
     title: str
     points: int
-    draw: Callable[[np.random.Generator], list[Case]]
+    draw: Callable[[np.random.Generator], list[Case]] | str
     property: Callable[[Case, Any], str | None] | None = None
+    together: Callable[[Sequence[Case], Sequence[Any]], str | None] | None = None
+
+    @builtins.property
+    def cases_of(self) -> str:
+        """The name of the group whose cases it judges: its own, or that of an earlier one."""
+        return self.draw if isinstance(self.draw, str) else self.name
 
 
 @dataclass(frozen=True)
@@ -41,12 +51,16 @@ class Misconception:
         sentence: what a learner reads when the answer matches: what it is, and where to look.
         wrong: replaces the learner's function in the cases.
         hint: opens by itself after the second failure; falls back to the exercise's first hint.
+        recognise: where equal numbers cannot show it, as with trained networks: takes a case and the answer to it,
+            says whether it looks like this mistake. It must look so in every case of a group that failed; `wrong` is
+            not run then.
     """
 
     name: str
     sentence: str
     wrong: Callable[..., Any]
     hint: str = ""
+    recognise: Callable[[Case, Answer], bool] | None = None
 
 
 @dataclass(frozen=True)
@@ -89,6 +103,13 @@ class Exercise:
             names = [item.name for item in getattr(self, what)]
             if len(set(names)) != len(names):
                 raise ValueError(f"{self.name}: two {what} share a name among {names}")
+        drawn: set[str] = set()
+        for group in self.groups:
+            if isinstance(group.draw, str) and group.draw not in drawn:
+                raise ValueError(
+                    f"{self.name}: {group.name} judges the cases of {group.draw!r}, which come later or never"
+                )
+            drawn |= set() if isinstance(group.draw, str) else {group.name}
         if any(group.points < 1 for group in self.groups) and any(group.points for group in self.groups):
             raise ValueError(f"{self.name}: each group is worth at least 1 point, or (practice) each of them 0")
         if self.stretch and self.practice:
@@ -120,4 +141,4 @@ class Exercise:
 
     def draw(self, rng: np.random.Generator) -> dict[str, list[Case]]:
         """The cases of each group, drawn afresh."""
-        return {group.name: group.draw(rng) for group in self.groups}
+        return {group.name: group.draw(rng) for group in self.groups if not isinstance(group.draw, str)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -100,7 +101,7 @@ def assess(exercise: Exercise, cases: dict[str, list[Case]], answers: dict[str, 
         if results and not results[0].passed:
             results.append(GroupResult(group, None))
         else:
-            results.append(_assess_group(exercise, group, cases[group.name], answers.get(group.name, [])))
+            results.append(_assess_group(exercise, group, cases[group.cases_of], answers.get(group.cases_of, [])))
     return ExerciseResult(exercise, _outcome(results), tuple(results), _message(exercise, results))
 
 
@@ -121,17 +122,28 @@ def _quiet_run(exercise: Exercise, case: Case, implementation: Any) -> Answer:
 
 
 def _assess_group(exercise: Exercise, group: Group, cases: list[Case], answers: list[Answer]) -> GroupResult:
-    found: tuple[Difference, Case] | None = None
+    found: tuple[Difference, str] | None = None
     for index, case in enumerate(cases):
         answer = answers[index] if index < len(answers) else Answer("error", error="no answer came for this case")
         difference = _difference(exercise, group, case, answer)
         if difference is not None:
-            found = difference, case
+            found = difference, case.label
             break
+    if found is None and group.together is not None:
+        sentence = _said(group.together, cases, [answer.value for answer in answers])
+        found = None if sentence is None else (Difference("property", exercise.name, sentence), "")
     if found is None:
         return GroupResult(group, True)
     mistake = _recognise(exercise, group, cases, answers)
-    return GroupResult(group, False, found[0], found[1].label, mistake)
+    return GroupResult(group, False, *found, mistake)
+
+
+def _said(judged: Callable[..., str | None], case: Any, value: Any) -> str | None:
+    """What a property says of a value that may be anything."""
+    try:
+        return judged(case, value)
+    except Exception:  # noqa: BLE001 - a property meets whatever a learner returned
+        return "The result is not of the form that was asked for."
 
 
 def _difference(exercise: Exercise, group: Group, case: Case, answer: Answer) -> Difference | None:
@@ -139,15 +151,17 @@ def _difference(exercise: Exercise, group: Group, case: Case, answer: Answer) ->
         return Difference(
             "error", exercise.name, f"{exercise.name} raised NotImplementedError: a part is not written yet."
         )
+    if answer.outcome == "slow":
+        return Difference(
+            "time", exercise.name, f"{exercise.name} was stopped: it used {answer.error}, all that it has here."
+        )
     if answer.outcome != "answered":
         return Difference("error", exercise.name, f"{exercise.name} stopped with {answer.error}.")
+    difference = None
     if group.property is not None:
-        try:
-            sentence = group.property(case, answer.value)
-        except Exception:  # noqa: BLE001 - a property meets whatever a learner returned
-            sentence = "The result is not of the form that was asked for."
+        sentence = _said(group.property, case, answer.value)
         difference = None if sentence is None else Difference("property", exercise.name, sentence)
-    else:
+    elif group.together is None:
         expected = expected_answer(exercise, case)
         difference = compare(answer.value, expected, case.names or exercise.outputs, case.dtype(), exercise.tolerance)
     if not answer.modified:
@@ -164,12 +178,23 @@ def _difference(exercise: Exercise, group: Group, case: Case, answer: Answer) ->
 
 def _recognise(exercise: Exercise, group: Group, cases: list[Case], answers: list[Answer]) -> Misconception | None:
     """The first mistake that answers (or raises) in every case as was received, and is not right in all of them."""
-    if len(answers) != len(cases) or not any(answer.outcome == "answered" for answer in answers):
+    if len(answers) != len(cases):
         return None
+    comparable = any(answer.outcome == "answered" for answer in answers)
     for mistake in exercise.misconceptions:
-        if _matches(exercise, group, mistake, cases, answers):
+        if mistake.recognise is not None:
+            if all(_looks_like(mistake.recognise, *pair) for pair in zip(cases, answers, strict=True)):
+                return mistake
+        elif comparable and _matches(exercise, group, mistake, cases, answers):
             return mistake
     return None
+
+
+def _looks_like(recognise: Callable[[Case, Answer], bool], case: Case, answer: Answer) -> bool:
+    try:
+        return bool(recognise(case, answer))
+    except Exception:  # noqa: BLE001 - it meets whatever a learner returned
+        return False
 
 
 def _matches(
@@ -199,7 +224,8 @@ def _outcome(results: list[GroupResult]) -> str:
     if results[0].passed:
         return "partial"
     difference = results[0].difference
-    return "error" if difference is not None and difference.kind == "error" else "wrong"
+    kind = "" if difference is None else difference.kind
+    return {"error": "error", "time": "timeout"}.get(kind, "wrong")
 
 
 def _message(exercise: Exercise, results: list[GroupResult]) -> str:

@@ -15,14 +15,18 @@ import io
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 from typing import Any, Literal
 
 import numpy as np
 
+from course_lib.budget import OverBudget, processor_time
 from course_lib.exercises import answers, functions
 from course_lib.exercises.answers import BadEncoding
 
 MAX_MESSAGE = 300
+LAST = ("missing", "slow", "interrupted")
+"""Outcomes after which no further case of an exercise is run."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,13 @@ class Function:
 
 
 @dataclass(frozen=True)
+class Record:
+    """An object with these attributes, such as a data set with `X_train` and `y_train`; a fresh one for each call."""
+
+    fields: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Step:
     """One step of a program.
 
@@ -73,15 +84,24 @@ class Step:
 
 @dataclass(frozen=True)
 class Case:
-    """A program, the steps whose values are its answer, and a label that a learner reads ("N = 1").
+    """A program, and what belongs to it.
 
-    `names` says what each of several values is, where the exercise's `outputs` cannot; they stay with the judge.
+    Attributes:
+        steps: the program.
+        answer: the steps whose values are its answer.
+        label: what a learner reads ("N = 1").
+        names: what each of several values is, where the exercise's `outputs` cannot; they stay with the judge.
+        seconds: how much processor time it may use; what uses more is stopped, and the answer is "slow". 0: no budget.
+        hidden: what a property needs to judge the answer, such as the labels of test images. It never leaves the
+            process that drew the case: :func:`encode_case` does not write it.
     """
 
     steps: tuple[Step, ...]
     answer: tuple[int, ...] = (-1,)
     label: str = ""
     names: tuple[str, ...] = ()
+    seconds: float = 0.0
+    hidden: Any = field(default=None, repr=False)
 
     def in_float64(self) -> Case:
         """The same case with every floating array in float64: what the reference computes with."""
@@ -107,14 +127,15 @@ class Answer:
 
     Attributes:
         outcome: "answered"; "unanswered" (NotImplementedError, as the untouched stub raises); "missing" (no such
-            name); "error" (any other exception); "interrupted".
+            name); "error" (any other exception); "slow" (it used more processor time than the case allows);
+            "interrupted".
         value: the plain value (a tuple when the case asks for several), None unless answered.
         error: type and message of the exception, with the line of the learner's function where known. Where a call
             that another one depends on is missing, unanswered or ends in an error, its name (and the error).
         modified: names of arguments that the call changed in place.
     """
 
-    outcome: Literal["answered", "unanswered", "missing", "error", "interrupted"]
+    outcome: Literal["answered", "unanswered", "missing", "error", "slow", "interrupted"]
     value: Any = None
     error: str = ""
     modified: tuple[str, ...] = ()
@@ -141,6 +162,16 @@ def run(case: Case, namespace: Mapping[str, Any]) -> Answer:
     Each call gets its own copies of the case's arrays. An argument counts as modified when it moved by more than
     rounding (1e-9 of its size), so that code which nudges an entry and puts it back is not blamed.
     """
+    if not case.seconds:
+        return _run(case, namespace)
+    try:
+        with processor_time(case.seconds):
+            return _run(case, namespace)
+    except OverBudget:
+        return Answer("slow", error=f"more than {case.seconds:g} seconds of processor time")
+
+
+def _run(case: Case, namespace: Mapping[str, Any]) -> Answer:
     live: list[Any] = []
     handed: list[dict[str, Any]] = []
     modified: list[str] = []
@@ -169,26 +200,30 @@ def run(case: Case, namespace: Mapping[str, Any]) -> Answer:
             return Answer("unanswered", error=_other_function(case, step), modified=tuple(modified))
         except KeyboardInterrupt:
             return Answer("interrupted", modified=tuple(modified))
+        except OverBudget:
+            raise
         except BaseException as error:  # noqa: BLE001 - a learner's code may raise anything, SystemExit included
             other = _other_function(case, step)
             text = f"{other}'s {_describe(error, function)}" if other else _describe(error, function)
             return Answer("error", error=text, modified=tuple(modified))
     try:
         values = tuple(answers.to_plain(live[index]) for index in case.answer)
+    except OverBudget:
+        raise
     except BaseException as error:  # noqa: BLE001 - an object may refuse to be copied
         return Answer("error", error=_describe(error, None), modified=tuple(modified))
     return Answer("answered", values[0] if len(values) == 1 else values, modified=tuple(dict.fromkeys(modified)))
 
 
 def run_cases(cases: dict[str, list[Case]], namespace: Mapping[str, Any]) -> dict[str, list[Answer]]:
-    """Answers by group; stops at the first unwritten, missing or interrupted one, which the rest would repeat."""
+    """Answers by group; stops at the first missing, slow or interrupted one, which the rest would repeat."""
     answers: dict[str, list[Answer]] = {}
     for group, group_cases in cases.items():
         answers[group] = []
         for case in group_cases:
             answer = run(case, namespace)
             answers[group].append(answer)
-            if answer.outcome in ("missing", "interrupted"):
+            if answer.outcome in LAST:
                 return answers
     return answers
 
@@ -202,12 +237,12 @@ def captured() -> Iterator[io.StringIO]:
 
 
 def encode_case(case: Case) -> dict[str, Any]:
-    """JSON-ready data for `case`."""
+    """JSON-ready data for `case`: all that is needed to run it, and nothing that says which answer is right."""
     steps = [
         [step.kind, step.target, answers.encode(step.arguments, _encode_special), _encode_special(step.of)]
         for step in case.steps
     ]
-    return {"steps": steps, "answer": list(case.answer), "label": case.label}
+    return {"steps": steps, "answer": list(case.answer), "label": case.label, "seconds": case.seconds}
 
 
 def decode_case(data: Any) -> Case:
@@ -217,7 +252,7 @@ def decode_case(data: Any) -> Case:
             Step(kind, target, answers.decode(arguments, _SPECIAL), None if of is None else Result(*of["result"]))
             for kind, target, arguments, of in data["steps"]
         )
-        return Case(steps, tuple(data["answer"]), data["label"])
+        return Case(steps, tuple(data["answer"]), data["label"], float(data["seconds"]))
     except (LookupError, TypeError, ValueError) as error:
         raise BadEncoding("not a case") from error
 
@@ -237,7 +272,7 @@ def decode_answer(data: Any) -> Answer:
     if type(data) is not dict or set(data) != {"outcome", "value", "error", "modified"}:
         raise BadEncoding("an answer has an outcome, a value, an error and a list of modified arguments")
     outcome, error, modified = data["outcome"], data["error"], data["modified"]
-    if outcome not in ("answered", "unanswered", "missing", "error", "interrupted"):
+    if outcome not in ("answered", "unanswered", "missing", "error", "slow", "interrupted"):
         raise BadEncoding("not an outcome")
     if type(error) is not str or len(error) > 2 * MAX_MESSAGE:
         raise BadEncoding("an error is a short string")
@@ -247,7 +282,7 @@ def decode_answer(data: Any) -> Answer:
 
 
 def _map(value: Any, change: Callable[[Any], Any]) -> Any:
-    """Apply `change` to every leaf of nested tuples, lists and dicts (in a Function: to its parameters)."""
+    """Apply `change` to every leaf of nested tuples, lists and dicts; a Function or a Record is a leaf."""
     if isinstance(value, tuple | list):
         return type(value)(_map(item, change) for item in value)
     if isinstance(value, dict):
@@ -260,6 +295,8 @@ def _float64(value: Any) -> Any:
         return value.astype(np.float64)
     if isinstance(value, Function):
         return Function(value.name, _map(value.parameters, _float64))
+    if isinstance(value, Record):
+        return Record(_map(value.fields, _float64))
     return value
 
 
@@ -275,6 +312,8 @@ def _build(live: list[Any], handed: list[dict[str, Any]]) -> Callable[[Any], Any
             return np.random.default_rng(value.seed)
         if isinstance(value, Function):
             return functions.build(value.name, _map(value.parameters, _build(live, handed)))
+        if isinstance(value, Record):
+            return SimpleNamespace(**_map(value.fields, _build(live, handed)))
         return value
 
     return change
@@ -333,6 +372,8 @@ def _encode_special(value: object) -> dict[str, Any] | None:
         return {"generator": value.seed}
     if isinstance(value, Function):
         return {"function": [value.name, answers.encode(value.parameters, _encode_special)]}
+    if isinstance(value, Record):
+        return {"record": answers.encode(value.fields, _encode_special)}
     return None
 
 
@@ -341,4 +382,5 @@ _SPECIAL: dict[str, Callable[[Any], Any]] = {
     "given": lambda content: Given(*content),
     "generator": lambda content: RandomGenerator(content),
     "function": lambda content: Function(content[0], answers.decode(content[1], _SPECIAL)),
+    "record": lambda content: Record(answers.decode(content, _SPECIAL)),
 }
