@@ -82,6 +82,7 @@ def assemble(lesson: LessonSource, submission: Submission) -> NotebookNode:
         if index in placed.edited:
             cells.append(_learner_cell(placed.edited[index]))
         cells += [_learner_cell(source) for source in placed.own.get(index, [])]
+    refused = _refuse_long(lesson, cells, placed.notes) if lesson.answer_bytes else {}
     for number, cell in enumerate((cell for cell in cells if cell.id == "learner"), start=1):
         cell.id = f"learner-{number:03d}"
     notebook: NotebookNode = nbformat.v4.new_notebook(cells=cells, metadata=copy.deepcopy(lesson.notebook.metadata))
@@ -90,6 +91,7 @@ def assemble(lesson: LessonSource, submission: Submission) -> NotebookNode:
         "intake": submission.outcome,
         "submission": submission.digest,
         "sentence": sentence,
+        "refused": refused,
         "notes": [*placed.notes, *([sentence] if sentence else [])],
     }
     return notebook
@@ -113,6 +115,33 @@ def plan(notebook: NotebookNode) -> list[PlannedCell]:
         elif role in ("setup", "learner"):
             planned.append(PlannedCell(index, role, cell.source))
     return planned
+
+
+def _refuse_long(lesson: LessonSource, cells: Sequence[NotebookNode], notes: list[str]) -> dict[str, str]:
+    """Keep answers that hold more bytes than the lesson allows from running; why, by exercise.
+
+    Where the learner's own cells hold more together, none of them runs: an answer must stand on its own.
+    """
+    most = lesson.answer_bytes
+    refused = {}
+    for cell in cells:
+        known, size = cell.metadata.get(KEY, {}), len(cell.source.encode("utf-8", "replace"))
+        if known.get("role") == "answer" and known["present"] and size > most:
+            known["present"] = False
+            name = grade_id(cell)
+            refused[name] = (
+                f"The answer cell of {name} holds {size:,} bytes and this lesson allows {most:,}, so it was not run. "
+                "A recipe needs no stored numbers: leave out what can be computed."
+            )
+    own = [cell for cell in cells if cell.metadata.get(KEY, {}).get("role") == "learner"]
+    size = sum(len(cell.source.encode("utf-8", "replace")) for cell in own)
+    if size > most:
+        for cell in own:
+            cell.metadata[KEY]["role"] = "left out"
+        notes.append(
+            f"The learner's own cells hold {size:,} bytes together and this lesson allows {most:,}, so none was run."
+        )
+    return refused
 
 
 def _place(given: Sequence[NotebookNode], submitted: Iterable[SubmittedCell], exercises: Sequence[str]) -> _Placed:

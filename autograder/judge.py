@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from autograder.assemble import PlannedCell
@@ -42,6 +42,15 @@ class Verdict:
 def draw(lesson: LessonSource, seed: int) -> Cases:
     """The cases of each exercise, from `default_rng([seed, crc32(name)])`: no exercise changes another's."""
     return {exercise.name: home_cases(exercise, seed) for exercise in lesson.exercises}
+
+
+def seconds(cases: Cases) -> dict[str, float]:
+    """How long the check of each exercise may take whose cases have budgets of processor time: half as long again.
+
+    What the budgets do not see is starting, sending data, and code that heeds no exception.
+    """
+    sums = {name: sum(case.seconds for some in groups.values() for case in some) for name, groups in cases.items()}
+    return {name: 1.5 * total for name, total in sums.items() if total}
 
 
 def encode(cases: Cases) -> dict[str, dict[str, list[Any]]]:
@@ -103,6 +112,17 @@ def judge(
     timeout = "timeout" in states or any(result.outcome == "timeout" for result in results)
     outcome = "crashed" if "crashed" in states else "timeout" if timeout else "graded"
     return Verdict(outcome, results, (*notes, *_cell_notes(plan, run)))
+
+
+def refuse(verdict: Verdict, sentences: Mapping[str, str]) -> Verdict:
+    """The verdict with these exercises not run, each for the reason given."""
+    results = tuple(
+        without_answer(result.exercise, "unanswered", sentences[result.exercise.name])
+        if result.exercise.name in sentences
+        else result
+        for result in verdict.exercises
+    )
+    return replace(verdict, exercises=results, notes=(*verdict.notes, *sentences.values()))
 
 
 def unanswered(lesson: LessonSource, outcome: str, sentence: str) -> Verdict:

@@ -48,12 +48,14 @@ class LessonSource:
         notebook: the instructor's, as released: solutions cleared, checksums set.
         exercises: in the order of the notebook.
         withheld: modules of course_lib that hold an equivalent of what the lesson asks; the sandbox has none of them.
+        answer_bytes: the most bytes of code in one answer, and in all cells of a learner's own together; 0: no limit.
     """
 
     name: str
     notebook: NotebookNode
     exercises: tuple[Exercise, ...]
     withheld: tuple[str, ...] = ()
+    answer_bytes: int = 0
 
     @classmethod
     def from_notebook(
@@ -63,12 +65,13 @@ class LessonSource:
         asked: tuple[Exercise, ...],
         withheld: tuple[str, ...] = (),
         config: Config | None = None,
+        answer_bytes: int = 0,
     ) -> LessonSource:
         """Clear a solution notebook as nbgrader's release does (`config` holds nbgrader's settings)."""
         resources: dict[str, object] = {}
         for step in _RELEASE:
             notebook, resources = step(config=config or Config()).preprocess(notebook, resources)  # type: ignore[no-untyped-call]
-        return cls(name, notebook, asked, withheld)
+        return cls(name, notebook, asked, withheld, answer_bytes)
 
     @classmethod
     def from_course(
@@ -86,9 +89,10 @@ class LessonSource:
             )
         if not path.exists():
             raise UnknownLessonError(f"{path} is missing; `python -m autograder build {name}` makes it.")
-        withheld = importlib.import_module(exercises.LESSONS[name]).WITHHELD
+        module = importlib.import_module(exercises.LESSONS[name])
         notebook = nbformat.read(path, as_version=4)
-        return cls.from_notebook(name, notebook, exercises.of_lesson(name), tuple(withheld), config)
+        answer_bytes = getattr(module, "ANSWER_BYTES", 0)
+        return cls.from_notebook(name, notebook, module.EXERCISES, tuple(module.WITHHELD), config, answer_bytes)
 
     @cached_property
     def by_name(self) -> Mapping[str, Exercise]:

@@ -127,9 +127,12 @@ def grade_assembled(
         verdict = judging.unanswered(lesson, "graded", known["sentence"])
     else:
         cases = judging.draw(lesson, seed)
-        request = Request(planned, judging.encode(cases), lesson.withheld, limits)
+        seconds = judging.seconds(cases)
+        allowed = limits.with_more(seconds.values())
+        request = Request(planned, judging.encode(cases), lesson.withheld, allowed, seconds)
         run = sandbox.run(request)
         verdict = judging.judge(lesson, planned, cases, run, request.run, known["sentence"])
+    verdict = judging.refuse(verdict, known["refused"])
     write_feedback(notebook, planned, run, verdict.exercises)
     graded = _graded(notebook, lesson, verdict, tuple(known["notes"]))
     notebook.metadata[KEY] = {

@@ -7,8 +7,8 @@ the raw bytes that the sandbox wrote; the judge decodes them.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, Protocol
 
 from nbformat import NotebookNode
@@ -52,6 +52,10 @@ class Limits:
     files: int = 5_000
     processes: int = 64
 
+    def with_more(self, seconds: Iterable[float]) -> Limits:
+        """The same with as much more time for all cells as some of them may take beyond `cell`."""
+        return replace(self, total=self.total + sum(max(0.0, each - self.cell) for each in seconds))
+
     def __post_init__(self) -> None:
         for each in fields(self):
             if not getattr(self, each.name) > 0:
@@ -67,6 +71,7 @@ class Request:
         cases: for each exercise its encoded cases by group: inputs only.
         withheld: modules of course_lib that the sandbox must not hold.
         limits: what it may use.
+        seconds: for checks that need more than `limits.cell`, by exercise.
         run: a fresh name that every answer of this run carries.
     """
 
@@ -74,6 +79,7 @@ class Request:
     cases: Mapping[str, Mapping[str, Sequence[Any]]]
     withheld: Sequence[str] = ()
     limits: Limits = field(default_factory=Limits)
+    seconds: Mapping[str, float] = field(default_factory=dict)
     run: str = field(default_factory=lambda: secrets.token_hex(16))
 
 

@@ -203,6 +203,8 @@ def _run_in(running: _Guest, request: Request, done: dict[int, CellRun], guilty:
             continue
         # Set-up is the instructor's and imports what is slow to import: a short limit is not meant for it.
         limit = max(request.limits.cell, START_SECONDS) if cell.role == "setup" else request.limits.cell
+        if cell.role == "check":
+            limit = max(limit, request.seconds.get(cell.exercise, 0.0))
         result = running.execute(_asked(cell, request), min(left, limit))
         if cell.index not in done or result.state in _GUILTY:
             done[cell.index] = result

@@ -252,7 +252,7 @@ def decode_case(data: Any) -> Case:
             Step(kind, target, answers.decode(arguments, _SPECIAL), None if of is None else Result(*of["result"]))
             for kind, target, arguments, of in data["steps"]
         )
-        return Case(steps, tuple(data["answer"]), data["label"], float(data["seconds"]))
+        return Case(steps, tuple(data["answer"]), data["label"], seconds=float(data["seconds"]))
     except (LookupError, TypeError, ValueError) as error:
         raise BadEncoding("not a case") from error
 
