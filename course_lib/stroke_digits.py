@@ -20,6 +20,7 @@ import numpy as np
 
 from ._ranges import number, whole
 from ._typing import Array, IntArray
+from .data import Split
 from .layers import check_generator
 
 SIDE = 8
@@ -138,6 +139,32 @@ def draw_digits(
     X = _inked(at, 0.055 + 0.02 * spread * rng.random((n, 1)))
     X += noise * rng.standard_normal(X.shape, dtype=np.float32)
     return np.clip(X, 0, 1, out=X), y
+
+
+def draw_task(
+    rng: np.random.Generator, *, examples: int = 600, held_out: int = 200, tests: int = 2000, hands: int = 4
+) -> Split:
+    """Digits to learn from, to choose by and to judge by, whose ten classes go by ten numbers in random order.
+
+    The same hands wrote all three parts. A network that knows digits from elsewhere knows nothing of these names.
+
+    Args:
+        rng: where hands, names and images are drawn from.
+        examples, held_out, tests: how many images to train, to validate and to test, at least 1 each.
+        hands: how many people wrote them, at least 1.
+
+    Raises:
+        ValueError, TypeError: a number out of its range, or something else for `rng`.
+    """
+    sizes = {"examples": examples, "held_out": held_out, "tests": tests, "hands": hands}
+    for name, size in sizes.items():
+        whole("draw_task", name, size, at_least=1)
+    writers = [draw_hand(rng) for _ in range(hands)]
+    names = rng.permutation(10)
+    X, digits = draw_digits(examples + held_out + tests, rng, writers)
+    ends = [examples, examples + held_out]
+    parts = zip(np.split(X, ends), np.split(names[digits], ends), strict=True)
+    return Split("strokes", *(each for part in parts for each in part))
 
 
 def _placed(hands: list[Hand], y: IntArray, rng: np.random.Generator, spread: float) -> Array:

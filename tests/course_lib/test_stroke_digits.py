@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from course_lib.optimizers import SGD
-from course_lib.stroke_digits import POINTS, STROKES, draw_digits, draw_hand
+from course_lib.stroke_digits import POINTS, STROKES, draw_digits, draw_hand, draw_task
 from course_lib.sweep import sweep
 
 
@@ -103,3 +103,16 @@ def test_the_same_form_can_be_two_digits_so_nobody_can_read_all() -> None:
     X_test, y_test = draw_digits(500, rng, hand)
     nearest = (-2 * X_test @ X.T + (X**2).sum(axis=1)).argmin(axis=1)
     assert 0.8 < (y[nearest] == y_test).mean() < 0.99
+
+
+def test_a_task_has_three_parts_by_the_same_hands_under_names_of_its_own() -> None:
+    task = draw_task(np.random.default_rng(0), examples=500, held_out=60, tests=70, hands=1)
+    assert (task.X_train.shape, task.X_val.shape, task.X_test.shape) == ((500, 64), (60, 64), (70, 64))
+    assert [len(y) for y in (task.y_train, task.y_val, task.y_test)] == [500, 60, 70]
+    means = np.array([task.X_train[task.y_train == label].mean(axis=0) for label in range(10)])
+    nearest = ((task.X_test[:, None] - means) ** 2).sum(axis=-1).argmin(axis=1)
+    assert (nearest == task.y_test).mean() > 0.6
+    other = draw_task(np.random.default_rng(1), examples=500, hands=1)
+    assert (((other.X_test[:, None] - means) ** 2).sum(axis=-1).argmin(axis=1) == other.y_test).mean() < 0.5
+    with pytest.raises(ValueError, match="tests"):
+        draw_task(np.random.default_rng(0), tests=0)
