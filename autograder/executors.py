@@ -92,7 +92,8 @@ class Assignment:
         """What grades by it, in the process of a worker."""
         module = importlib.import_module(self.module)
         notebook = nbformat.from_dict(json.loads(self.notebook))
-        lesson = LessonSource(self.lesson, notebook, module.EXERCISES, tuple(module.WITHHELD))
+        answer_bytes = getattr(module, "ANSWER_BYTES", 0)
+        lesson = LessonSource(self.lesson, notebook, module.EXERCISES, tuple(module.WITHHELD), answer_bytes)
         return _Grading(lesson, self.seed, sandbox, Limits(**self.limits))
 
 
