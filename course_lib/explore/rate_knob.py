@@ -277,8 +277,17 @@ class RateKnob(Exploration):
             Rule(x=suggested, look="black", label="suggestion"),
             Rule(x=lr, look="vermillion", label="your rate"),
         ]
-        ends_of = {"xlim": (LOWEST, HIGHEST), "ylim": (LEAST, 30.0)}
-        return Panel(marks, "loss against rate", "learning rate", "loss", xlog=True, ylog=True, share=1.1, **ends_of)
+        return Panel(
+            marks,
+            "loss against rate",
+            "learning rate",
+            "loss",
+            xlim=(LOWEST, HIGHEST),
+            ylim=(LEAST, 30.0),
+            xlog=True,
+            ylog=True,
+            share=1.1,
+        )
 
     def scene_at_rest(self) -> Scene:
         """At a rate that learns."""
