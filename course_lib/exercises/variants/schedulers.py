@@ -123,7 +123,7 @@ class PlateauSteps:
     """From the number of the step since which it waits."""
 
     def __init__(self, lr: float, factor: float, patience: int, threshold: float = 1e-4) -> None:
-        self.__dict__.update(lr=lr, factor=factor, patience=patience, threshold=threshold)
+        self.lr, self.factor, self.patience, self.threshold = lr, factor, patience, threshold
         self.best, self.now, self.since = math.inf, 0, 0
 
     def step(self, metric: float) -> Any:
