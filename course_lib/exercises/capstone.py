@@ -522,7 +522,8 @@ def _training(rng: np.random.Generator, number: int) -> Case:
         method(trained, "predict", X=data["X_val"]),
         method(trained, "predict", X=(X_test[:PROBES] - mean) / spread),
     )
-    return Case(steps, (1, 3, 4, 5, 6), f"training {number}", SECONDS, {"labels": task.y_test})
+    hidden = {"labels": task.y_test}
+    return Case(steps, (1, 3, 4, 5, 6), f"training {number}", seconds=SECONDS, hidden=hidden)
 
 
 @lru_cache(maxsize=8)
