@@ -77,7 +77,8 @@ class Summary:
         """The share of an exercise's points that the class earned, of practice that of right answers; from 0 to 1."""
         results = [self.result(entry, exercise) for entry in self.entries]
         if exercise.practice:
-            return sum(result["outcome"] == "right" for result in results if result) / len(self.entries)
+            right: int = sum(result["outcome"] == "right" for result in results if result)
+            return right / len(self.entries)
         earned: int = sum(result["points"] for result in results if result)
         return earned / (exercise.points * len(self.entries))
 

@@ -436,7 +436,8 @@ def row_shares(X: Array) -> Array:
     Returns:
         Shape (N, D); every row adds up to 1.
     """
-    return X / X.sum(axis=1, keepdims=True)
+    shares: Array = X / X.sum(axis=1, keepdims=True)
+    return shares
 
 
 def _softmax(X: Array) -> Array:
