@@ -52,7 +52,8 @@ def he_init(n_in: int, n_out: int, rng: np.random.Generator) -> Array:
     Returns:
         Weights, shape (n_in, n_out).
     """
-    return rng.standard_normal((n_in, n_out)) * np.sqrt(2 / n_in)
+    W: Array = rng.standard_normal((n_in, n_out)) * np.sqrt(2 / n_in)
+    return W
 
 
 def first_weights_are_wrong(case: Case, value: Any) -> str | None:
