@@ -163,8 +163,9 @@ def draw_task(
     names = rng.permutation(10)
     X, digits = draw_digits(examples + held_out + tests, rng, writers)
     ends = [examples, examples + held_out]
-    parts = zip(np.split(X, ends), np.split(names[digits], ends), strict=True)
-    return Split("strokes", *(each for part in parts for each in part))
+    X_train, X_val, X_test = np.split(X, ends)
+    y_train, y_val, y_test = np.split(names[digits], ends)
+    return Split("strokes", X_train, y_train, X_val, y_val, X_test, y_test)
 
 
 def _placed(hands: list[Hand], y: IntArray, rng: np.random.Generator, spread: float) -> Array:
