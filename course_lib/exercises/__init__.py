@@ -16,8 +16,8 @@ LESSONS: Mapping[str, str] = {
     "05_weight_penalties": "course_lib.exercises.weight_penalties",
     "06_dropout": "course_lib.exercises.dropout",
     "07_batch_normalization": "course_lib.exercises.batch_normalization",
-    "09_schedulers": "course_lib.exercises.schedulers",
     "08_learning_rate": "course_lib.exercises.learning_rate",
+    "09_schedulers": "course_lib.exercises.schedulers",
     "10_capstone": "course_lib.exercises.capstone",
 }
 """The module that describes each lesson's exercises, by the lesson's folder."""
