@@ -339,8 +339,8 @@ def _built_edge(rng: np.random.Generator) -> list[Case]:
 def _built_nasty(rng: np.random.Generator) -> list[Case]:
     X = _images(rng, 300)
     asked = (X, X, X[:1], X[:150])
-    steps = (call("build_model", rng=RandomGenerator(int(rng.integers(2**31)))),)
-    steps += tuple(method(Result(0), "predict", X=each) for each in asked)
+    built = call("build_model", rng=RandomGenerator(int(rng.integers(2**31))))
+    steps = (built, *(method(Result(0), "predict", X=each) for each in asked))
     return [Case(steps, (1, 2, 3, 4), "asked twice, one image alone, half of them", SECONDS)]
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from course_lib._typing import Array, IntArray
 from course_lib.clinic import BATCH, EPOCHS, EXAMPLES, HELD_OUT, UNITS
 from course_lib.exercises import capstone
-from course_lib.explore.controls import Button, Choice, Slider, Stops, Toggle
+from course_lib.explore.controls import Button, Choice, Rows, Slider, Stops, Toggle
 from course_lib.explore.exploration import Exploration
 from course_lib.explore.marks import Line, Mark, Rule
 from course_lib.explore.prediction import Prediction
@@ -132,7 +132,7 @@ class Dashboard(Exploration):
         )
         choices = ["lower than now", "about as low as now", "above 2.3, the loss of guessing"]
         *_, self._history = train_along(self._settings)
-        rows = [
+        rows: Rows = [
             [self.rate, self.optimizer, self.batch],
             [self.dropout, self.penalty, self.shuffled, self.paired],
             [self.train],
