@@ -19,6 +19,7 @@ LESSONS: Mapping[str, str] = {
     "08_learning_rate": "course_lib.exercises.learning_rate",
     "09_schedulers": "course_lib.exercises.schedulers",
     "10_capstone": "course_lib.exercises.capstone",
+    "11_modern_optimizers": "course_lib.exercises.modern_optimizers",
 }
 """The module that describes each lesson's exercises, by the lesson's folder."""
 

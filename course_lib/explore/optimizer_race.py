@@ -4,6 +4,8 @@
 
 AdaGrad, RMSprop and Adam run on the learner's own step functions, looked up anew at every move, so that they take part
 as soon as they are written; until then, and where one stops with an error, the course's version runs and says so.
+
+Other racers run in a subclass with its own `racers` and `question`, as in `modern_race`.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from course_lib._typing import Array
-from course_lib.exercises import adaptive_optimizers
+from course_lib.exercises import load
 from course_lib.explore.controls import Button, Choice, Slider, Toggle
 from course_lib.explore.exploration import Exploration
 from course_lib.explore.marks import Contours, Line, Mark, Points, Text, look
@@ -113,12 +115,15 @@ class Racer:
         memory: how many arrays it carries from step to step, zero at the start.
         step: takes function, theta, grad, memory, t and lr; returns the new theta and then the new memory.
         function: the name of the exercise that it runs on; "" for one that is no exercise of this lesson.
+        shown: which of the values that `step` returns is where the racer stands: theta, where the gradient is taken, or
+            one of its memory.
     """
 
     name: str
     memory: int
     step: Callable[[Callable[..., Any], Array, Array, Sequence[Array], int, float], Any]
     function: str = ""
+    shown: int = 0
 
 
 def _momentum(
@@ -166,11 +171,12 @@ def run(racer: Racer, function: Callable[..., Any], surface: Surface, lr: float,
             theta, *memory = (np.asarray(value, dtype=np.float64) for value in came)
             if theta.shape != (2,):
                 raise TypeError(f"theta came back with shape {theta.shape} instead of (2,)")
-            if np.isnan(theta).any():
+            place = (theta, *memory)[racer.shown]
+            if np.isnan([theta, place]).any():
                 raise ValueError(f"theta is not a number (NaN) after step {t}")
-            if np.abs(theta).max() > FAR:
+            if np.abs([theta, place]).max() > FAR:
                 break
-            path.append(theta)
+            path.append(place)
     return np.array(path)
 
 
@@ -184,13 +190,14 @@ def tune(racer: Racer, function: Callable[..., Any], surface: Surface, steps: in
     return float(rates[int(np.argmin(ends))])
 
 
-def gains(place: str, rates: Mapping[str, float], steps: int) -> str:
+def gains(place: str, rates: Mapping[str, float], steps: int, racers: Sequence[Racer] = RACERS) -> str:
     """Whose loss these rates lower most, beside one rate for all, in words; found on the course's versions.
 
     Args:
         place: the surface's name.
         rates: racer's name -> its rate.
         steps: how many.
+        racers: who is compared.
     """
     surface = SURFACES[place]
 
@@ -198,7 +205,7 @@ def gains(place: str, rates: Mapping[str, float], steps: int) -> str:
         path = run(racer, _course(racer), surface, lr, steps)
         return float(surface.loss(*path[-1])) if len(path) == steps + 1 else np.inf
 
-    losses = {racer.name: (loss(racer, SAME_RATE), loss(racer, rates[racer.name])) for racer in RACERS}
+    losses = {racer.name: (loss(racer, SAME_RATE), loss(racer, rates[racer.name])) for racer in racers}
     order = sorted(losses, key=lambda name: max(losses[name][1], LEAST) / max(losses[name][0], LEAST))
     told = [f"{name} from {_short(losses[name][0])} to {_short(losses[name][1])}" for name in order]
     return f"{order[0]} gains most. Losses on the {place}: {', '.join(told)}."
@@ -298,14 +305,8 @@ def _ground(surface: Surface) -> Contours:
 
 
 def _course(racer: Racer) -> Callable[..., Any]:
-    found: Callable[..., Any] = getattr(adaptive_optimizers, racer.function) if racer.function else lambda: None
+    found: Callable[..., Any] = load(racer.function).reference if racer.function else lambda: None
     return found
-
-
-def _entry(racer: Racer, function: Callable[..., Any], surface: Surface, lr: float, steps: int, *, mine: bool) -> Entry:
-    path = run(racer, function, surface, lr, steps)
-    label = f"{racer.name} (yours)" if mine else racer.name
-    return Entry(label, look(RACERS.index(racer)), path, surface.loss(path[:, 0], path[:, 1]), len(path) < steps + 1)
 
 
 class OptimizerRace(Exploration):
@@ -316,31 +317,34 @@ class OptimizerRace(Exploration):
             notebook `globals()`.
 
     Attributes:
+        racers: who runs, at most seven (there are no more looks).
+        question: what the learner predicts; the racers are the choices.
         surface, steps: the choice of the surface, and the slider.
         runs, rates: racer's name -> its tick box, and the slider of its learning rate.
         same, best: buttons that set all rates: to one rate, or each to its own best.
     """
 
     name = "A race of optimizers"
+    racers: Sequence[Racer] = RACERS
+    question = "Here every racer has the rate 0.01. Give each its own best rate instead: whose loss falls the most?"
 
     def __init__(self, namespace: Mapping[str, Any] | None = None) -> None:
         self.surface = Choice("surface", list(SURFACES))
         self.steps = Slider("steps", 100, low=1, high=MAX_STEPS, step=1)
-        self.runs = {racer.name: Toggle(f"race {racer.name}") for racer in RACERS}
+        self.runs = {racer.name: Toggle(f"race {racer.name}") for racer in self.racers}
         self.rates = {
             racer.name: Slider(
                 f"rate of {racer.name}", SAME_RATE, low=10**LOWEST, high=10**HIGHEST, step=NOTCH, log=True
             )
-            for racer in RACERS
+            for racer in self.racers
         }
         self.same = Button("One rate for all", self._one_rate, f"Set every rate to {SAME_RATE}")
         self.best = Button(
             "Each its best rate", self._best_rates, "Search each racer's rate for the lowest loss after these steps"
         )
         self._gained: str | None = None
-        rows = [[self.rates[racer.name], self.runs[racer.name]] for racer in RACERS]
-        question = "Here every racer has the rate 0.01. Give each its own best rate instead: whose loss falls the most?"
-        prediction = Prediction(question, [racer.name for racer in RACERS])
+        rows = [[self.rates[racer.name], self.runs[racer.name]] for racer in self.racers]
+        prediction = Prediction(self.question, [racer.name for racer in self.racers])
         super().__init__([[self.surface, self.steps], *rows, [self.same, self.best]], namespace, prediction)
 
     def _tuned(self, racer: Racer) -> float:
@@ -357,10 +361,10 @@ class OptimizerRace(Exploration):
             rate.value = SAME_RATE
 
     def _best_rates(self) -> None:
-        for racer in RACERS:
+        for racer in self.racers:
             self.rates[racer.name].value = self._tuned(racer)
         rates = {name: float(rate.value) for name, rate in self.rates.items()}
-        self._gained = gains(self.surface.value, rates, self.steps.value)
+        self._gained = gains(self.surface.value, rates, self.steps.value, self.racers)
 
     def came_out(self) -> str | None:
         """Who gained most, once the button of the best rates was pressed."""
@@ -371,18 +375,26 @@ class OptimizerRace(Exploration):
         own = self.own(racer.function)
         return (_course(racer), False) if own is None else (own, True)
 
+    def _entry(
+        self, racer: Racer, function: Callable[..., Any], surface: Surface, lr: float, steps: int, *, mine: bool
+    ) -> Entry:
+        path = run(racer, function, surface, lr, steps)
+        label = f"{racer.name} (yours)" if mine else racer.name
+        losses, lost = surface.loss(path[:, 0], path[:, 1]), len(path) < steps + 1
+        return Entry(label, look(self.racers.index(racer)), path, losses, lost)
+
     def _entries(self) -> tuple[list[Entry], list[str]]:
         """The runs of all that are ticked, and sentences about functions that the course's stand in for."""
         surface, steps = SURFACES[self.surface.value], self.steps.value
         entries, waiting, notes = [], [], []
-        for racer in RACERS:
+        for racer in self.racers:
             if not self.runs[racer.name].value:
                 continue
             function, mine = self._function(racer)
             lr = float(self.rates[racer.name].value)
             try:
                 with self.limited(racer.function):
-                    entries.append(_entry(racer, function, surface, lr, steps, mine=mine))
+                    entries.append(self._entry(racer, function, surface, lr, steps, mine=mine))
                 if racer.function and not mine:
                     waiting.append(racer.function)
                 continue
@@ -394,7 +406,7 @@ class OptimizerRace(Exploration):
                     f"Your {racer.function} stopped with {stopped}. The course's runs instead; "
                     "its check, in Build, helps you on."
                 )
-            entries.append(_entry(racer, _course(racer), surface, lr, steps, mine=False))
+            entries.append(self._entry(racer, _course(racer), surface, lr, steps, mine=False))
         if waiting:
             one = len(waiting) == 1
             notes.append(
