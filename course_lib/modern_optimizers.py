@@ -72,27 +72,28 @@ def orthogonalize(G: Array, steps: int = 5, eps: float = 1e-7) -> Array:
     Source: Jordan et al. 2024, Muon: An optimizer for hidden layers in neural networks (a Newton-Schulz iteration).
 
     Args:
-        G: a matrix, shape (n, m).
+        G: a matrix, shape (n, m), or a stack of them, shape (..., n, m), each of which is treated by itself.
         steps: how many times, at least 1.
         eps: the least that G is divided by, above 0; a matrix of zeros stays one.
 
     Returns:
-        A new matrix, shape (n, m).
+        A new array, shape of G.
 
     Raises:
         ValueError, TypeError: not a matrix, or a value outside its range.
     """
-    if np.ndim(G) != 2:
+    if np.ndim(G) < 2:
         raise ValueError(f"orthogonalize got an array of shape {np.shape(G)}; it needs a matrix, shape (n, m).")
     steps = whole("orthogonalize", "steps", steps, at_least=1)
     eps = number("orthogonalize", "eps", eps, above=0)
     a, b, c = COEFFICIENTS
-    tall = G.shape[0] > G.shape[1]
-    X = (G.T if tall else G) / max(float(np.linalg.norm(G)), eps)  # wide, so that A is the smaller of the two products
+    tall = G.shape[-2] > G.shape[-1]
+    X = G / np.maximum(np.linalg.norm(G, axis=(-2, -1), keepdims=True), eps)
+    X = X.mT if tall else X  # wide, so that A is the smaller of the two products
     for _ in range(steps):
-        A = X @ X.T
+        A = X @ X.mT
         X = a * X + (b * A + c * A @ A) @ X
-    return X.T if tall else X
+    return X.mT if tall else X
 
 
 class Muon(Optimizer):

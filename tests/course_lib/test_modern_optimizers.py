@@ -238,6 +238,16 @@ def test_orthogonalize_leaves_its_input_and_its_scale():
     assert np.linalg.norm(orthogonalize(G, 1, eps=1e6)) == pytest.approx(3.4445e-6 * np.linalg.norm(G))
 
 
+@pytest.mark.parametrize("shape", [(3, 4), (4, 3)])
+def test_a_stack_of_matrices_is_orthogonalized_one_by_one(shape):
+    scales = np.array([[1.0, 1e-9], [1e3, 0.0]])[..., None, None]
+    stack = np.random.default_rng(0).normal(size=(2, 2, *shape)) * scales
+    found = orthogonalize(stack, 3)
+    assert found.shape == stack.shape
+    for i in np.ndindex(2, 2):
+        np.testing.assert_allclose(found[i], orthogonalize(stack[i], 3), rtol=1e-12, atol=1e-15)
+
+
 @pytest.mark.parametrize("eps", [1e-7, 4.0])
 def test_muon_beside_the_rule_written_plainly(eps):
     params = parameters()
