@@ -128,7 +128,7 @@ def print_summary(summary: Summary, console: Console) -> None:
     for exercise in summary.exercises:
         points = f"+{exercise.points}" if exercise.stretch else "" if exercise.practice else str(exercise.points)
         table.add_column(f"{exercise.name}\n{points}".rstrip().replace("_", "\n"), justify="right")
-    table.add_column("right" if summary.ungraded else f"score\n{summary.max_score}", justify="right")
+    table.add_column("right" if summary.ungraded else f"score\n{summary.max_score or '(bonus)'}", justify="right")
     table.add_column("outcome", no_wrap=True)
     for entry, score in zip(summary.entries, summary.scores, strict=True):
         cells = [_cell(summary.result(entry, exercise)) for exercise in summary.exercises]
@@ -176,11 +176,13 @@ def plot(summary: Summary, number: int = 0) -> str:
         height = max(2.8, 0.42 * len(shares) + 1.1)
         fig, (left, right) = plt.subplots(1, 2, figsize=(10, height))
         left.hist(scores, bins=[edge - 0.5 for edge in range(most + 2)], color=figures.PALETTE["blue"], rwidth=0.9)
+        meant = f"dashed: {summary.max_score}, all of the core" if summary.max_score else "all of them a bonus"
         if summary.ungraded:
             left.set(title="Ungraded", xlabel=f"right answers, of {len(summary.exercises)}", ylabel="students")
         else:
+            left.set(title="Marks", xlabel=f"points ({meant})", ylabel="students")
+        if summary.max_score:
             left.axvline(summary.max_score, color=figures.PALETTE["black"], linewidth=1, linestyle="--")
-            left.set(title="Marks", xlabel=f"points (dashed: {summary.max_score}, all of the core)", ylabel="students")
         left.yaxis.get_major_locator().set_params(integer=True)
         names = [f"{exercise.name}{_kind(exercise)}" for exercise in summary.exercises]
         colours = [figures.PALETTE["sky" if exercise.stretch else "blue"] for exercise in summary.exercises]
@@ -200,9 +202,10 @@ def plot(summary: Summary, number: int = 0) -> str:
             f"to {max(scores)} of {len(summary.exercises)}. Right, the share of students who have each right: {told}."
         )
         return _inline(out.getvalue(), alt, f"plot{number}")
+    worth = f"{summary.max_score} for all of the core" if summary.max_score else "all of them a bonus"
     alt = (
         f"Left, marks of {len(scores)} students in {summary.lesson}: from {min(scores)} to {max(scores)} points, "
-        f"{summary.max_score} for all of the core. Right, the share of points earned in each exercise: {told}."
+        f"{worth}. Right, the share of points earned in each exercise: {told}."
     )
     return _inline(out.getvalue(), alt, f"plot{number}")
 

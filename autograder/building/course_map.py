@@ -47,6 +47,11 @@ class Entry:
         """Whether it has exercises, all of them practice that counts nothing."""
         return bool(self.core) and not (self.points or self.bonus)
 
+    @property
+    def optional(self) -> bool:
+        """Whether all that it asks is a bonus."""
+        return bool(self.stretch) and not self.core
+
 
 def entry(source: Source) -> Entry:
     """Read a lesson's title, minutes and what it builds on off its first cells, its points off its exercises."""
@@ -96,6 +101,8 @@ def page(sources: Iterable[Source]) -> str:
             "",
             "Minutes are those for reading and doing; bonus exercises and the dialogue to listen to come on top.",
             "The number after + is what the bonus exercises are worth.",
+            *["An optional lesson has bonus exercises alone; its minutes count them."]
+            * any(e.optional for e in entries),
             "",
             "<!-- Written by `python -m autograder build` from the lessons' sources; do not edit. -->",
             "",
@@ -111,8 +118,8 @@ def _picture(entries: Sequence[Entry]) -> list[str]:
 
 
 def _topic(one: Entry) -> str:
-    """The folder's name in words."""
-    return one.name.split("_", 1)[-1].replace("_", " ")
+    """The folder's name in words, and whether the lesson is optional."""
+    return one.name.split("_", 1)[-1].replace("_", " ") + " (optional)" * one.optional
 
 
 def _row(one: Entry) -> str:

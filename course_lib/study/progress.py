@@ -30,12 +30,14 @@ class Standing:
     Attributes:
         name: the lesson's folder.
         title: "04 · Adaptive optimizers".
-        passed, to_pass: exercises whose check gave all points; all of them. Those of a bonus are not counted.
+        passed, to_pass: exercises whose check gave all points; all of them. Those of a bonus count only where there
+            are no others.
         next_check: the first of them that did not; empty when all did.
         known, cards: cards that were known last time; all of them.
         due: cards that were begun and are due today.
         best, questions: of the quiz; best is None before it was done.
         last: when something was done there; None for never.
+        optional: whether all that the lesson asks is a bonus.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Standing:
     best: int | None
     questions: int
     last: datetime | None
+    optional: bool = False
 
     @property
     def to_do(self) -> str:
@@ -88,7 +91,9 @@ class Progress:
         day = f"{latest.last:%A} {latest.last.day} {latest.last:%B}" if latest.last else ""
         said = f"Last time, on {day}, you were in {latest.title}. "
         after = self.standings[self.standings.index(latest) :] + self.standings[: self.standings.index(latest)]
-        goal = next((standing for standing in after if standing.to_do), None)
+        # What is optional comes last, unless one is in the midst of it.
+        order = sorted(after, key=lambda standing: standing.optional and standing is not latest)
+        goal = next((standing for standing in order if standing.to_do), None)
         if goal is None:
             return f"{said}Every lesson is done.{self._due()}", None
         there = "there" if goal is latest else f"in {goal.title}"
@@ -149,7 +154,8 @@ def _row(standing: Standing) -> str:
 def _standing(name: str, held: Records, folder: Path) -> Standing:
     lesson = content.load(name, folder)
     record = held.of(name)
-    asked = [one for one in exercises.of_lesson(name) if not one.stretch] if name in exercises.LESSONS else []
+    every = exercises.of_lesson(name) if name in exercises.LESSONS else ()
+    asked = [one for one in every if not one.stretch] or every
     # Points of an exercise that has changed since are no longer all there are.
     right = {key for key, checked in record.checks.items() if checked.points >= checked.of}
     open_ones = [one.name for one in asked if one.name not in right or record.checks[one.name].of != one.full_marks]
@@ -167,6 +173,7 @@ def _standing(name: str, held: Records, folder: Path) -> Standing:
         best=record.quiz.best if record.quiz and record.quiz.of == len(lesson.quiz) else None,
         questions=len(lesson.quiz),
         last=record.last,
+        optional=bool(every) and all(one.stretch for one in every),
     )
 
 

@@ -132,6 +132,23 @@ def test_an_ungraded_lesson_counts_right_answers() -> None:
     assert "right answers of 2 students in 90_fixture, which is ungraded: from 1 to 2 of 2" in html
 
 
+def test_a_lesson_whose_points_are_all_a_bonus_is_reported_as_such() -> None:
+    bonus = EXERCISES[2]
+    summary = Summary(
+        NAME, (bonus,), (entry("ada", "graded", result(2, 2, "right")), entry("bob", "graded", result(2, 0, "wrong")))
+    )
+    assert summary.max_score == 0
+    console = Console(width=80, no_color=True)
+    with console.capture() as shown:
+        print_summary(summary, console)
+    assert "(bonus)" in shown.get()
+    assert re.search(r"ada +2 +2 graded", shown.get())
+    svg = plot(summary)
+    assert "marks of 2 students in 90_fixture: from 0 to 2 points, all of them a bonus." in svg
+    assert "all of the core" not in svg
+    assert '<th scope="col">score<span class="note">bonus</span></th>' in page([summary])
+
+
 class Links(HTMLParser):
     """Collects ids, references and tags."""
 

@@ -93,6 +93,34 @@ def test_a_bonus_is_not_asked_for(folder: Path) -> None:
     assert progress(folder, pass_checks(99)).standings[0].next_check == ""
 
 
+def test_an_optional_lesson_comes_last_and_counts_its_bonus_exercises(folder: Path) -> None:
+    (folder / "02_next.toml").rename(folder / "11_modern_optimizers.toml")
+    shutil.copy(folder / f"{LESSON}.toml", folder / "12_last.toml")
+
+    def finished(held: Records) -> None:
+        for change in (pass_checks(99), know_all, do_the_quiz):
+            change(held)
+
+    def finished_the_last_too(held: Records) -> None:
+        held.lessons["12_last"] = held.of(LESSON)
+
+    begun = progress(folder, finished)
+    assert [standing.optional for standing in begun.standings] == [False, True, False]
+    assert (begun.standings[1].passed, begun.standings[1].to_pass) == (0, 3)
+    assert begun.where()[0].endswith("Next in 12 · Slopes: 3 flash cards that you do not know yet.")
+    both = progress(folder, finished, finished_the_last_too)
+    assert both.where()[0].endswith("Next in 11 · Next: the exercise lion_step.")
+
+
+def test_who_is_in_an_optional_lesson_stays_there(folder: Path) -> None:
+    (folder / "02_next.toml").rename(folder / "11_modern_optimizers.toml")
+
+    def change(held: Records) -> None:
+        held.of("11_modern_optimizers").last = datetime(2026, 11, 21, 9)
+
+    assert progress(folder, change).where()[0].endswith("Next there: the exercise lion_step.")
+
+
 def test_after_the_exercises_come_the_cards_then_the_quiz_then_nothing(folder: Path) -> None:
     every = pass_checks(99)
     assert "Next there: 3 flash cards that you do not know yet." in progress(folder, every).where()[0]
