@@ -113,9 +113,9 @@ class SingularValues(Exploration):
         for k in range(1, int(self.steps.value) + 1):
             X = np.asarray(orthogonalize(G.copy(), k))
             if X.shape != G.shape or X.dtype.kind != "f":
-                raise TypeError(f"it should return an array of shape {G.shape} after {k} rounds")
+                raise TypeError(f"it should return an array of shape {G.shape} after round {k}")
             if not np.isfinite(X).all():
-                raise ValueError(f"the matrix is no longer finite after {k} rounds")
+                raise ValueError(f"the matrix is no longer finite after round {k}")
             found.append(X)
         return np.array([np.linalg.svd(X, compute_uv=False) for X in found])
 

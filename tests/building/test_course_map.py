@@ -12,13 +12,19 @@ import pytest
 from autograder.building import course, course_map
 from autograder.building.source import Source, read
 from course_lib import exercises
+from course_lib.study import content
 
 Points = Callable[[str], Mapping[str, int]]
 
 
 @pytest.fixture(scope="module")
-def entries(root: Path) -> list[course_map.Entry]:
-    return [course_map.entry(read(path)) for path in course.source_paths(root)]
+def sources(root: Path) -> list[Source]:
+    return [read(path) for path in course.source_paths(root)]
+
+
+@pytest.fixture(scope="module")
+def entries(sources: list[Source]) -> list[course_map.Entry]:
+    return [course_map.entry(source) for source in sources]
 
 
 def test_every_lesson_says_its_minutes_and_its_points(root: Path, entries: list[course_map.Entry]) -> None:
@@ -31,6 +37,20 @@ def test_every_lesson_says_its_minutes_and_its_points(root: Path, entries: list[
         elif one.name in exercises.LESSONS:
             bonus = f", and {one.bonus} as a bonus" if one.bonus else ""
             assert f"**Points:** {one.points}{bonus}." in aim
+
+
+def test_an_optional_lesson_is_called_so_wherever_lessons_are_listed(entries: list[course_map.Entry]) -> None:
+    assert [one.number for one in entries if one.optional] == ["11"]
+    assert all("(optional)" in one.title for one in entries if one.optional)
+    assert "(optional)" in content.load("11_modern_optimizers").title
+
+
+def test_the_map_marks_an_optional_lesson(sources: list[Source]) -> None:
+    page = course_map.page(sources)
+    assert 'L11["11 · modern optimizers (optional)"]' in page
+    assert "| 0 + 15 |" in page
+    assert page.count("An optional lesson has bonus exercises alone") == 1
+    assert "An optional lesson" not in course_map.page([one for one in sources if not one.name.startswith("11")])
 
 
 def test_a_lesson_builds_on_earlier_ones(entries: list[course_map.Entry]) -> None:
