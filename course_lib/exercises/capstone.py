@@ -333,7 +333,7 @@ def _built_edge(rng: np.random.Generator) -> list[Case]:
     steps: list[Step] = []
     for seed in (one, one, other):
         steps += [call("build_model", rng=RandomGenerator(seed)), method(Result(len(steps)), "predict", X=X)]
-    return [Case(tuple(steps), (1, 3, 5), "two of one seed, one of another", SECONDS)]
+    return [Case(tuple(steps), (1, 3, 5), "two of one seed, one of another", seconds=SECONDS)]
 
 
 def _built_nasty(rng: np.random.Generator) -> list[Case]:
@@ -341,7 +341,7 @@ def _built_nasty(rng: np.random.Generator) -> list[Case]:
     asked = (X, X, X[:1], X[:150])
     built = call("build_model", rng=RandomGenerator(int(rng.integers(2**31))))
     steps = (built, *(method(Result(0), "predict", X=each) for each in asked))
-    return [Case(steps, (1, 2, 3, 4), "asked twice, one image alone, half of them", SECONDS)]
+    return [Case(steps, (1, 2, 3, 4), "asked twice, one image alone, half of them", seconds=SECONDS)]
 
 
 class _Asked:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -15,6 +16,7 @@ from autograder.sandbox import Request, Run
 from autograder.sandbox.kernel import KernelSandbox
 from course_lib.exercises.grading import OUTCOMES as EXERCISE_OUTCOMES
 from tests.grading.helpers import FULL, LESSON, LIMITS, RIGHT, SEED, SHORT, as_bytes, cell, grade, points, submission
+from tests.grading.quick_sandbox import QuickSandbox
 
 LOOP = {"scale": "def scale(x, factor):\n    while True:\n        pass"}
 ZERO = {"scale": (0, "unanswered"), "centre": (0, "unanswered"), "shift": (0, "unanswered")}
@@ -41,6 +43,15 @@ def test_right_answers_earn_all_points_and_the_bonus() -> None:
     }
     assert "shift: 2 of 2 bonus points" in outputs["shift"].data["text/html"]
     assert nbformat.validator.isvalid(graded.notebook)
+
+
+def test_a_lesson_of_bonuses_alone_asks_for_nothing_and_gives_its_bonus() -> None:
+    asked = tuple(replace(exercise, stretch=True) for exercise in LESSON.exercises)
+    lesson = replace(LESSON, exercises=asked)
+    graded = grade_submission(as_bytes(submission(RIGHT)), lesson, SEED, QuickSandbox(), LIMITS)
+    assert (graded.outcome, graded.score, graded.max_score) == ("graded", 8, 0)
+    assert graded.bonus == {"scale": 4, "centre": 2, "shift": 2}
+    assert all(entry["bonus"] for entry in graded.entry()["exercises"])
 
 
 def test_a_known_mistake_is_named_without_the_expected_value() -> None:
