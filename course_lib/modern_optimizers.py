@@ -88,7 +88,7 @@ def orthogonalize(G: Array, steps: int = 5, eps: float = 1e-7) -> Array:
     eps = number("orthogonalize", "eps", eps, above=0)
     a, b, c = COEFFICIENTS
     tall = G.shape[-2] > G.shape[-1]
-    X = G / np.maximum(np.linalg.norm(G, axis=(-2, -1), keepdims=True), eps)
+    X: Array = G / np.maximum(np.linalg.norm(G, axis=(-2, -1), keepdims=True), eps)
     X = X.mT if tall else X  # wide, so that A is the smaller of the two products
     for _ in range(steps):
         A = X @ X.mT

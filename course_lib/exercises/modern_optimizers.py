@@ -51,7 +51,8 @@ def muon_orthogonalize(G: Array, steps: int = 5) -> Array:
     """
     a, b, c = 3.4445, -4.7750, 2.0315
     tall = G.shape[0] > G.shape[1]
-    X = (G.T if tall else G) / max(np.linalg.norm(G), 1e-7)
+    size: Any = np.linalg.norm(G)
+    X: Array = (G.T if tall else G) / max(size, 1e-7)
     for _ in range(steps):
         A = X @ X.T
         X = a * X + (b * A + c * A @ A) @ X
@@ -223,7 +224,7 @@ def _muon_with(
 
     def wrong(G: Array, steps: int = 5) -> Array:
         tall = G.shape[0] > G.shape[1]
-        X = (G.T if tall else G) / size(G)
+        X: Array = (G.T if tall else G) / size(G)
         for _ in range(rounds(steps)):
             X = once(X)
         return X.T if tall and back else X
@@ -237,17 +238,17 @@ def _svd(G: Array, steps: int = 5) -> Array:
     return found
 
 
-def _entrywise_square(X: Array) -> Array:
+def _entrywise_square(X: Array) -> Any:
     A = X @ X.T
     return _A * X + (_B * A + _C * A**2) @ X
 
 
-def _other_side(X: Array) -> Array:
+def _other_side(X: Array) -> Any:
     A = X.T @ X
     return _A * X + (_B * A + _C * A @ A) @ X
 
 
-def _normalised_again(X: Array) -> Array:
+def _normalised_again(X: Array) -> Any:
     X = X / _frobenius(X)
     A = X @ X.T
     return _A * X + (_B * A + _C * A @ A) @ X

@@ -38,7 +38,9 @@ class ModernRace(OptimizerRace):
     racers = (
         Racer("SGD", 0, lambda _function, theta, grad, _memory, _t, lr: (theta - lr * grad,)),
         Racer(
-            "Adam", 2, lambda _function, theta, grad, old, t, lr: adam_step(theta, grad, *old, t, lr, 0.9, 0.999, 1e-8)
+            "Adam",
+            2,
+            lambda _function, theta, grad, old, t, lr: adam_step(theta, grad, old[0], old[1], t, lr, 0.9, 0.999, 1e-8),
         ),
         Racer(
             "Lion", 1, lambda step, theta, grad, old, _t, lr: step(theta, grad, *old, lr, 0.9, 0.99, 0.0), "lion_step"
