@@ -782,6 +782,8 @@ def _ratio(rng: np.random.Generator) -> dict[str, Any]:
 
 def _elastic_groups() -> tuple[Group, ...]:
     ordinary, edge, nasty = _penalty_groups("elastic_net_penalty", _ratio)
+    assert not isinstance(edge.draw, str)
+    zeros = edge.draw
 
     def ends(rng: np.random.Generator) -> list[Case]:
         pure = [
@@ -791,7 +793,7 @@ def _elastic_groups() -> tuple[Group, ...]:
             )
             for ratio in (0.0, 1.0)
         ]
-        return [*pure, *edge.draw(rng)]
+        return [*pure, *zeros(rng)]
 
     return ordinary, Group("edge", "Pure L1, pure L2, zeros", 1, ends), nasty
 
