@@ -99,7 +99,7 @@ def mutants_of(reference: Callable[..., Any]) -> Iterator[Mutant]:
 
 @contextmanager
 def ending(seconds: float = LONGEST) -> Iterator[None]:
-    """Stop what runs within this block after so long, where the system has alarms (not on Windows)."""
+    """Stop what runs within this block after so much processor time, where the system has alarms (not on Windows)."""
     if not hasattr(signal, "setitimer"):
         yield
         return
@@ -107,13 +107,13 @@ def ending(seconds: float = LONGEST) -> Iterator[None]:
     def stop(_signal: int, _frame: FrameType | None) -> None:
         raise TimeoutError("a mutant that never ends")
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds, 0.05)  # again and again: the mutant may catch the first
+    before = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, seconds, 0.05)  # again and again: the mutant may catch the first
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 class _Replace(ast.NodeTransformer):
