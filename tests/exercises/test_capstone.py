@@ -22,8 +22,6 @@ from course_lib.exercises.capstone import (
     BANDS,
     CLASSES,
     DIAGNOSE,
-    EXERCISES,
-    LESSON,
     SECONDS,
     TRAIN,
     TRAININGS,
@@ -34,55 +32,10 @@ from course_lib.exercises.capstone import (
     shifted,
 )
 from course_lib.exercises.programs import Case, call, encode_case, method
-from course_lib.exercises.variants.capstone import RIGHT
 from tests.exercises.exercise_checks import (
-    GENERIC_STUBS,
-    assert_form,
-    assert_rejected_by_name,
-    assert_stub_earns_nothing,
     grade,
 )
 from tests.exercises.reference_mutants import mutants_of
-
-BY_NAME = {exercise.name: exercise for exercise in EXERCISES}
-SEEDS = {"diagnose": range(6), "build_model": range(4), "train": range(1)}
-MISTAKES = [(exercise.name, mistake.name) for exercise in EXERCISES for mistake in exercise.misconceptions]
-
-
-@pytest.mark.parametrize("exercise", EXERCISES, ids=BY_NAME)
-def test_form(exercise: Any) -> None:
-    assert exercise.lesson == LESSON
-    assert_form(exercise)
-
-
-@pytest.mark.parametrize("name", BY_NAME)
-def test_reference_earns_all_points(name: str) -> None:
-    for seed in SEEDS[name]:
-        result = grade(BY_NAME[name], BY_NAME[name].reference, seed, through_json=seed % 2 == 0)
-        assert result.outcome == "right", result.message
-
-
-@pytest.mark.parametrize(
-    ("name", "answer"), [(n, f) for n, fs in RIGHT.items() for f in fs], ids=lambda x: getattr(x, "__name__", x)
-)
-def test_right_answers_in_other_styles_earn_all_points(name: str, answer: Callable[..., Any]) -> None:
-    for seed in SEEDS[name]:
-        result = grade(BY_NAME[name], answer, seed, through_json=seed % 2 == 0)
-        assert result.outcome == "right", result.message
-
-
-@pytest.mark.parametrize(("name", "mistake"), MISTAKES)
-def test_every_named_mistake_is_rejected_by_its_name(name: str, mistake: str) -> None:
-    for seed in SEEDS[name]:
-        # Seeds below 5 travel as text as well, which trains twice.
-        assert_rejected_by_name(BY_NAME[name], mistake, seed + 5 * (name == "train"))
-
-
-@pytest.mark.parametrize("name", BY_NAME)
-@pytest.mark.parametrize("stub", GENERIC_STUBS)
-def test_generic_stubs_earn_nothing(name: str, stub: str) -> None:
-    assert_stub_earns_nothing(BY_NAME[name], GENERIC_STUBS[stub], 0)
-
 
 # diagnose
 

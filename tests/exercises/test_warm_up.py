@@ -12,60 +12,16 @@ import pytest
 
 import course_lib
 from course_lib.check import check
-from course_lib.exercises.variants.warm_up import RIGHT
 from course_lib.exercises.warm_up import EXERCISES, LESSON, WITHHELD, affine, loss_and_slope, row_shares, slope
 from course_lib.gradcheck import numerical_gradient
 from course_lib.losses import softmax
 from course_lib.study import clock, records
 from course_lib.study.records import Checked, Keeper
 from tests.exercises.exercise_checks import (
-    GENERIC_STUBS,
-    SEEDS,
-    assert_form,
-    assert_rejected_by_name,
-    assert_right,
-    assert_stub_earns_nothing,
     grade,
 )
 
 BY_NAME = {exercise.name: exercise for exercise in EXERCISES}
-MISTAKES = [(exercise.name, mistake.name) for exercise in EXERCISES for mistake in exercise.misconceptions]
-
-
-@pytest.mark.parametrize("exercise", EXERCISES, ids=BY_NAME)
-def test_form(exercise: Any) -> None:
-    assert exercise.lesson == LESSON
-    assert_form(exercise)
-    assert exercise.practice
-    assert 2 <= exercise.minutes <= 4
-    assert exercise.difficulty == 1
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("name", BY_NAME)
-def test_reference_passes_every_group(name: str, seed: int) -> None:
-    assert_right(BY_NAME[name], BY_NAME[name].reference, seed)
-
-
-@pytest.mark.parametrize(
-    ("name", "answer"), [(n, f) for n, fs in RIGHT.items() for f in fs], ids=lambda x: getattr(x, "__name__", x)
-)
-def test_right_answers_in_other_styles_pass_every_group(name: str, answer: Callable[..., Any]) -> None:
-    for seed in SEEDS:
-        assert_right(BY_NAME[name], answer, seed)
-
-
-@pytest.mark.parametrize(("name", "mistake"), MISTAKES)
-def test_every_named_mistake_is_rejected_by_its_name(name: str, mistake: str) -> None:
-    for seed in SEEDS:
-        assert_rejected_by_name(BY_NAME[name], mistake, seed)
-
-
-@pytest.mark.parametrize("name", BY_NAME)
-@pytest.mark.parametrize("stub", GENERIC_STUBS)
-def test_generic_stubs_pass_nothing(name: str, stub: str) -> None:
-    for seed in range(3):
-        assert_stub_earns_nothing(BY_NAME[name], GENERIC_STUBS[stub], seed)
 
 
 @pytest.mark.parametrize(
