@@ -193,7 +193,7 @@ def _chain_case(w: float, x: float, t: float, label: str) -> Case:
 def _chain_ordinary(rng: np.random.Generator) -> list[Case]:
     # The input is longer than the weight, so that a slope along the one is never that along the other.
     numbers = [(_sized(rng, 0.5, 1.4), _sized(rng, 1.6, 3.0)) for _ in range(4)]
-    return [_chain_case(w, x, w * x - _sized(rng, 0.6, 0.9), "ordinary numbers") for w, x in numbers]
+    return [_chain_case(w, x, w * x - _sized(rng, 0.6, 0.9), "none of them 0") for w, x in numbers]
 
 
 def _chain_edge(rng: np.random.Generator) -> list[Case]:
@@ -351,7 +351,7 @@ AFFINE = Exercise(
     name="affine",
     lesson=LESSON,
     question="Multiply a batch by the weights and add the biases: what every linear layer does.",
-    outputs=("the result",),
+    outputs=("result",),
     reference=affine,
     groups=(
         Group("ordinary", "Ordinary batches", 0, _affine_ordinary),
@@ -476,7 +476,7 @@ ROW_SHARES = Exercise(
     name="row_shares",
     lesson=LESSON,
     question="Divide every row by its own sum, so that each adds up to 1.",
-    outputs=("the shares",),
+    outputs=("shares",),
     reference=row_shares,
     groups=(
         Group("ordinary", "Ordinary tables", 0, _shares_ordinary),
