@@ -102,6 +102,13 @@ def _decay_in_gradient(
     return lion_step(theta, grad + weight_decay * theta, m, lr, beta1, beta2, 0.0)
 
 
+def _decay_in_the_sign(
+    theta: Array, grad: Array, m: Array, lr: float, beta1: float, beta2: float, weight_decay: float
+) -> tuple[Array, Array]:
+    update = np.sign(_average(m, grad, beta1) + weight_decay * theta)
+    return theta - lr * update, _average(m, grad, beta2)
+
+
 def _decay_after_step(theta: Array, update: Array, lr: float, weight_decay: float) -> Array:
     moved = theta - lr * update
     return moved - lr * weight_decay * moved
@@ -182,6 +189,12 @@ _LION_MISTAKES = (
         "directly: `lr * weight_decay * theta`.",
         _decay_in_gradient,
         "The memory must come out the same whatever weight_decay is. Does yours?",
+    ),
+    Misconception(
+        "decay_in_the_sign",
+        "The decay stands inside the sign and loses its size. Add `weight_decay * theta` after the sign.",
+        _decay_in_the_sign,
+        "With a mixture of 0.6 and a decay of 0.5 * 2 the sign is 1 as before. How much of theta's decay is left?",
     ),
     Misconception(
         "decay_without_lr",
@@ -313,7 +326,7 @@ _MUON_MISTAKES = (
     ),
     Misconception(
         "entrywise_square",
-        "`A**2` squares each entry. The square of a matrix is `A @ A`.",
+        "`A**2` and `A * A` square each entry. The square of a matrix is `A @ A`.",
         _muon_with(once=_entrywise_square),
         "For A = [[1, 1], [1, 1]] the one gives [[1, 1], [1, 1]], the other [[2, 2], [2, 2]].",
     ),

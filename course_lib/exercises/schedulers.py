@@ -496,7 +496,8 @@ def _plateau(values: Sequence[float], label: str, **settings: Any) -> Case:
     """Construct one, hand it the values, and ask for every rate."""
     steps = [call("ReduceOnPlateau", **settings)]
     steps += [method(Result(0), "step", metric=float(value)) for value in values]
-    return Case(tuple(steps), tuple(range(1, len(steps))), label)
+    names = [f"step({value:.7g}) (call {place} of {len(values)})" for place, value in enumerate(values, start=1)]
+    return Case(tuple(steps), tuple(range(1, len(steps))), label, tuple(names))
 
 
 def _curve(rng: np.random.Generator, changes: Sequence[float]) -> list[float]:
