@@ -256,6 +256,13 @@ def _entrywise_square(X: Array) -> Any:
     return _A * X + (_B * A + _C * A**2) @ X
 
 
+def _entrywise_square_unturned(G: Array, steps: int = 5) -> Array:
+    X: Array = G / _frobenius(G)
+    for _ in range(steps):
+        X = _entrywise_square(X)
+    return X
+
+
 def _other_side(X: Array) -> Any:
     A = X.T @ X
     return _A * X + (_B * A + _C * A @ A) @ X
@@ -329,6 +336,12 @@ _MUON_MISTAKES = (
         "`A**2` and `A * A` square each entry. The square of a matrix is `A @ A`.",
         _muon_with(once=_entrywise_square),
         "For A = [[1, 1], [1, 1]] the one gives [[1, 1], [1, 1]], the other [[2, 2], [2, 2]].",
+    ),
+    Misconception(
+        "entrywise_square_unturned",
+        "`A * A` (or `A**2`) multiplies entry by entry. The square of a matrix is its product with itself: `A @ A`.",
+        _entrywise_square_unturned,
+        "For A = [[1, 1], [1, 1]] `A * A` gives [[1, 1], [1, 1]], and `A @ A` gives [[2, 2], [2, 2]].",
     ),
     Misconception(
         "gram_on_the_other_side",
