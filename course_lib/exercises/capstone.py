@@ -81,7 +81,12 @@ def diagnosis_is_wrong(case: Case, value: Any) -> str | None:
         return f'Return one of the nine names, written as in the list, such as "rate too low"; you returned {said}.'
     if value == case.hidden["illness"]:
         return None
-    return f'You said "{value}". But {_AGAINST[value](case.steps[0].arguments["history"])}.'
+    history = case.steps[0].arguments["history"]
+    said = f'You said "{value}". But {_AGAINST[value](history)}.'
+    if case.hidden["illness"] == "rate too high":
+        first = history["update_ratio"][0]
+        said += f" In the first epoch its steps are {first:.2g} of the weights' size (`update_ratio[0]`)."
+    return said
 
 
 def _ends(h: Mapping[str, Array]) -> str:
@@ -709,13 +714,14 @@ TRAIN = Exercise(
             """),
         cleandoc("""
             ```python
+            epochs = 60
             opt = AdamW(model.parameters, lr=0.01)
             scheduler = CosineAnnealingLR(opt, T_max=epochs)
             for epoch in range(epochs):
                 images = np.pad(data.X_train.reshape(-1, 8, 8), ((0, 0), (1, 1), (1, 1)))
                 down, across = rng.integers(0, 3, 2)
                 X = images[:, down : down + 8, ____].reshape(-1, 64)
-                fit(model, X, data.y_train, opt, epochs=1, batch_size=50, rng=rng)
+                fit(model, X, data.y_train, opt, epochs=1, batch_size=50, rng=rng, progress=False)
                 scheduler.step()
             return ____
             ```
