@@ -540,7 +540,7 @@ def test_what_is_the_learners_own_affair_is_not_compared() -> None:
     [
         (((A23 + 1, "mine"), (1.0, A23)), "value: out of first[0, 0] is wrong (6 of 6 entries differ)."),
         (((A23, "mine"), (1.0, A23 + 1)), "value: dx[0, 0] is wrong (6 of 6 entries differ)."),
-        (((A23, "mine"), None), "type: Return 2 values, loss and dx. You returned None (is there a `return`?)."),
+        (((A23, "mine"), None), "type: Return 2 values, loss and dx. You returned None (was no `return` reached?)."),
     ],
 )
 def test_each_of_several_values_has_names_of_its_own(received: Any, said: str) -> None:
