@@ -211,6 +211,7 @@ def wait_for(path: Path) -> None:
         time.sleep(0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="Ctrl-C as POSIX sends it")
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_ctrl_c_ends_what_is_under_way_and_says_how_to_go_on(
@@ -245,6 +246,7 @@ def test_ctrl_c_ends_what_is_under_way_and_says_how_to_go_on(
     assert len(entries) == 8
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="Ctrl-C as POSIX sends it")
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_second_ctrl_c_gives_up_what_is_under_way(course: Course, hand_in: HandIn, root: Path, workers: str) -> None:
