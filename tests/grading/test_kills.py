@@ -70,7 +70,8 @@ def hand_in_all(course: Course, hand_in: HandIn, size: int) -> None:
 
 def start(course: Course, root: Path, *, quick: bool) -> subprocess.Popen[str]:
     """A grader that has imported everything and begins."""
-    command = [sys.executable, "-m", "tests.grading.grade_fixture", "grade", NAME]
+    workers = ("--workers", "1" if quick else "2")
+    command = [sys.executable, "-m", "tests.grading.grade_fixture", "grade", NAME, *workers]
     grader = subprocess.Popen(
         [*command, "--course", str(course.root)],
         cwd=root,
@@ -129,7 +130,7 @@ def trial(course: Course, hand_in: HandIn, root: Path, tmp_path: Path, size: int
 def test_a_killed_grader_goes_on_to_the_grades_of_an_undisturbed_one(
     course: Course, hand_in: HandIn, root: Path, tmp_path: Path
 ) -> None:
-    trial(course, hand_in, root, tmp_path, size=8, kills=5, quick=True)
+    trial(course, hand_in, root, tmp_path, size=4, kills=2, quick=True)
 
 
 @pytest.mark.slow
