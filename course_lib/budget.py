@@ -12,7 +12,7 @@ import ctypes
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 _LOOK = 0.05
 _AGAIN = 0.5
@@ -42,14 +42,17 @@ def processor_time(seconds: float) -> Iterator[None]:
     worker = threading.get_ident()
     over = threading.Event()
     lock = threading.Lock()
+    thrown = 0
     end = time.process_time() + seconds
 
     def watch() -> None:
+        nonlocal thrown
         wait = _LOOK
         while not over.wait(wait):
             if time.process_time() > end:
                 with lock:
                     if not over.is_set():
+                        thrown += 1
                         _throw(worker, OverBudget)
                 wait = _AGAIN
 
@@ -58,14 +61,31 @@ def processor_time(seconds: float) -> Iterator[None]:
     try:
         yield
     finally:
-        over.set()
-        with lock:
-            _throw(worker, None)  # one that is on its way must not reach what comes after this block
-        watcher.join()
+        while watcher.is_alive():
+            with suppress(OverBudget):  # thrown as the work ended by itself
+                with lock:
+                    over.set()
+                watcher.join()
+        if thrown:
+            _withdraw(worker)
 
 
-def _throw(thread: int, exception: type[BaseException] | None) -> None:
-    """Raise an exception in another thread before its next step; None takes back one that was not yet raised."""
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(
-        ctypes.c_ulong(thread), None if exception is None else ctypes.py_object(exception)
-    )
+class _Withdrawn(BaseException):
+    """Takes the place of an exception that is no longer wanted."""
+
+
+def _withdraw(worker: int) -> None:
+    """See that nothing is on its way to this thread any more.
+
+    Python can also be told to forget an exception, but then it looks for one at each step for ever, and Python 3.11
+    never gets past that look once a trace function is set, as the explorations and debuggers do.
+    """
+    with suppress(_Withdrawn, OverBudget):
+        _throw(worker, _Withdrawn)
+        while True:
+            time.sleep(0)
+
+
+def _throw(thread: int, exception: type[BaseException]) -> None:
+    """Raise an exception in a thread before its next step, in place of one that was not yet raised."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(exception))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 
@@ -61,6 +63,24 @@ def test_nothing_is_thrown_after_the_block_and_no_thread_is_left() -> None:
             spin(5.0)
         spin(0.01)
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("seconds", [20.0, 0.01])
+def test_a_trace_function_set_afterwards_does_not_hold_the_process_up(seconds: float) -> None:
+    """In a process of its own: what would be held up is the interpreter itself."""
+    program = f"""
+import sys
+from contextlib import suppress
+from course_lib.budget import OverBudget, processor_time
+
+for _ in range(10):
+    with suppress(OverBudget), processor_time({seconds}):
+        sum(i for i in range(1_000_000))
+sys.settrace(lambda frame, event, arg: None)
+print(sum(i for i in range(10)))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "45\n"
 
 
 def test_a_budget_of_nothing_is_refused() -> None:
