@@ -83,15 +83,15 @@ def assess(exercise: Exercise, cases: dict[str, list[Case]], answers: dict[str, 
     if not given:
         return without_answer(exercise, "unanswered", f"No answer for {exercise.name} was received.")
     if given[0].outcome == "missing":
-        name = given[0].error or exercise.name
+        name = _called(given[0].error, cases) or exercise.name
         sentence = f"There is no function {name} yet. Write it in the cell above, run that cell, then this one."
         if name != exercise.name:
             sentence = f"{exercise.name} runs on your {name}, and there is none yet: run its cell, then this one."
         return without_answer(exercise, "unanswered", sentence)
     if all(answer.outcome == "unanswered" for answer in given):
         sentence = f"{exercise.name} is not answered yet: write your code in the cell above, run it, then this cell."
-        if given[0].error:
-            sentence = f"{exercise.name} runs on your {given[0].error}, which is not answered yet: write that first."
+        if name := _called(given[0].error, cases):
+            sentence = f"{exercise.name} runs on your {name}, which is not answered yet: write that first."
         return without_answer(exercise, "unanswered", sentence)
     if any(answer.outcome == "interrupted" for answer in given):
         sentence = f"{exercise.name} was stopped before it ended. Is there a loop that never ends?"
@@ -103,6 +103,12 @@ def assess(exercise: Exercise, cases: dict[str, list[Case]], answers: dict[str, 
         else:
             results.append(_assess_group(exercise, group, cases[group.cases_of], answers.get(group.cases_of, [])))
     return ExerciseResult(exercise, _outcome(results), tuple(results), _message(exercise, results))
+
+
+def _called(name: str, cases: dict[str, list[Case]]) -> str:
+    """The name, if these cases call it: in an answer from outside it may be any text."""
+    called = {step.target for group in cases.values() for case in group for step in case.steps if step.kind == "call"}
+    return name if name in called else ""
 
 
 def without_answer(exercise: Exercise, outcome: str, message: str) -> ExerciseResult:
