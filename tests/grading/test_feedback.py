@@ -256,7 +256,7 @@ def told(sandbox: Says) -> str:
         (Says(outcome="error", error="SECRET0.25: x"), "with an exception of its own. "),
         (Says(outcome="error", error="ValueError: x. (line 3 of the cell) SECRET"), "a ValueError (line 3 of"),
         (Says(outcome="error", error="KeyError (line 123456 of the cell)"), "with a KeyError. "),
-        (Says(outcome="missing", error="SECRET"), "There is no function scale yet."),
+        (Says(outcome="missing", error="SECRET"), "There is no function scale."),
         (Says(outcome="unanswered", error="SECRET"), "scale is not answered yet: write"),
         (Says(outcome="answered", value={"opaque": "SECRET"}), "it is an object of another kind."),
         (Says(outcome="answered", value="SECRET"), "it is a text"),
