@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all parity mutants lab bench build audio lint format pins clean
+.PHONY: help setup demo test test-all parity mutants lab bench bench-grading build audio lint format pins clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -59,6 +59,9 @@ test-all: test ## make test, and the tests that are slow
 lab: $(VENV)/lab.stamp ## JupyterLab on lessons/, for students
 	$(BIN)/jupyter lab lessons
 
+bench-grading: $(VENV)/dev.stamp ## time the grading of a class beside stock nbgrader's (ten minutes, on a quiet machine)
+	$(BIN)/python scripts/bench_grading.py
+
 bench: $(VENV)/dev.stamp ## time training steps beside PyTorch's, the import, and explorations (a minute, on a quiet machine)
 	$(BIN)/python scripts/bench.py
 	$(BIN)/python scripts/bench_explore.py
@@ -82,14 +85,17 @@ format: $(VENV)/dev.stamp ## rewrite code and lesson sources in the house style
 pins: $(VENV)/dev.stamp ## write requirements*.txt from requirements*.in (needs a network)
 	$(COMPILE) requirements.in --output-file core.pins
 	$(COMPILE) requirements-dev.in --constraints core.pins --output-file dev.pins
+	$(COMPILE) requirements-cluster.in --constraints core.pins --output-file cluster.pins
 	$(COMPILE) requirements-audio.in --constraints core.pins --output-file audio.pins
 	{ echo "# Written by make pins from requirements.in, where the reasons are." && cat core.pins && \
 		echo "--editable ." ; } > requirements.txt
 	{ echo "# Written by make pins from requirements-dev.in, where the reasons are." && cat dev.pins ; } \
 		> requirements-dev.txt
+	{ echo "# Written by make pins from requirements-cluster.in, where the reasons are." && cat cluster.pins ; } \
+		> requirements-cluster.txt
 	{ echo "# Written by make pins from requirements-audio.in, where the reasons are." && cat audio.pins ; } \
 		> requirements-audio.txt
-	rm core.pins dev.pins audio.pins
+	rm core.pins dev.pins cluster.pins audio.pins
 
 clean: ## remove the environment, caches, and what the demo wrote
 	rm -rf $(VENV) demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -17,7 +17,17 @@ from nbgrader.api import Gradebook, MissingEntry
 
 from autograder import gradebook
 from autograder.assemble import KEY, assemble
-from autograder.executors import Assignment, Done, Executor, InThisProcess, Job, LocalProcesses, as_bytes, workers_for
+from autograder.executors import (
+    Assignment,
+    Done,
+    Executor,
+    InThisProcess,
+    Job,
+    LocalProcesses,
+    as_bytes,
+    dask_cluster,
+    workers_for,
+)
 from autograder.files import write_atomically
 from autograder.gradebook import Course
 from autograder.intake import Submission, from_path, unfit
@@ -46,8 +56,14 @@ class ClassGrading:
         refused: folders of `students` whose name no student can have, and why.
     """
 
-    def __init__(self, course: Course, lesson: str, sandbox: Sandbox, limits: Limits) -> None:
+    def __init__(self, course: Course, lesson: str, sandbox: Sandbox | None, limits: Limits) -> None:
         """Read the lesson, and create it in the gradebook where it is missing.
+
+        Args:
+            course: where it is.
+            lesson: its name.
+            sandbox: where submissions run on this machine; None where none does.
+            limits: what a submission may use.
 
         Raises:
             UnknownLessonError, GradebookError: with what to do.
@@ -99,10 +115,19 @@ class ClassGrading:
 
     def executor(self, workers: int = 0) -> Executor:
         """Where to grade: in so many processes, 0 for as many as this machine has room for; 1 is this process."""
+        assert self._sandbox is not None
         workers = workers_for(workers)
         if workers == 1:
             return InThisProcess(self.lesson, self._seed, self._sandbox, self._limits)
         return LocalProcesses(Assignment.of(self.lesson, self._seed, self._limits), self._sandbox, workers)
+
+    def cluster(self, address: str, sandbox: str = "auto", *, unsafe: bool = False) -> Executor:
+        """Grade on a Dask cluster, each of whose workers has a sandbox of its own.
+
+        Raises:
+            ClusterError: where the package for it is not installed.
+        """
+        return dask_cluster(Assignment.of(self.lesson, self._seed, self._limits), address, sandbox, unsafe=unsafe)
 
     def grade(
         self,

@@ -110,6 +110,12 @@ def grade(
         int,
         typer.Option(min=0, metavar="N", help="How many submissions to run at once; 0: one for each processor."),
     ] = 0,
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            "--dask", metavar="ADDRESS", help="Run on a Dask cluster: the address of its scheduler (docs/cluster.md)."
+        ),
+    ] = None,
     sandbox: Annotated[
         str, typer.Option("--sandbox", metavar="NAME", help="auto, bubblewrap, landlock or container: the walls.")
     ] = "auto",
@@ -129,6 +135,7 @@ def grade(
     read gets an outcome of its own and stops nobody else's. See the class with `python -m autograder report`.
     """
     from autograder.class_grading import ClassGrading, UnknownStudentError, write_json
+    from autograder.executors import ClusterError
     from autograder.gradebook import Course, GradebookError
     from autograder.intake import shown_name
     from autograder.lesson import UnknownLessonError
@@ -137,6 +144,8 @@ def grade(
     from autograder.sandbox.choice import choose
     from autograder.tools import put_scripts_on_path
 
+    if dask and workers:
+        raise typer.BadParameter("--workers is for this machine; a cluster has as many as were started there")
     if new_seed and student:
         raise typer.BadParameter(
             "--new-seed grades the whole class again, so that all are judged by the same cases: it does not go with "
@@ -145,7 +154,7 @@ def grade(
     put_scripts_on_path()
     entries: list[dict[str, Any]] = []
     try:
-        walls = choose(sandbox, unsafe=unsafe)
+        walls = None if dask else choose(sandbox, unsafe=unsafe)  # each machine of a cluster has its own
         run = ClassGrading(Course(course), lesson, walls, Limits(cell=timeout))
         students = run.students(student or ())
         for name, why in run.refused.items():
@@ -162,8 +171,9 @@ def grade(
             if new_seed:
                 run.draw_new_seed()
                 console.print(f"A new seed was drawn for {escape(lesson)}. Everybody is graded again.", soft_wrap=True)
-            stopped = _grade_all(run, students, entries, run.executor(workers), again)
-    except (UnknownLessonError, UnknownStudentError, GradebookError, SandboxError, ValueError) as error:
+            executor = run.cluster(dask, sandbox, unsafe=unsafe) if dask else run.executor(workers)
+            stopped = _grade_all(run, students, entries, executor, again)
+    except (ClusterError, UnknownLessonError, UnknownStudentError, GradebookError, SandboxError, ValueError) as error:
         errors.print(f"[bold red]{escape(str(error))}[/]", soft_wrap=True)
         raise typer.Exit(2) from None
     if json_file is not None:

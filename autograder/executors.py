@@ -28,6 +28,7 @@ import psutil  # type: ignore[import-untyped]
 from autograder.lesson import LessonSource
 from autograder.pipeline import grade_assembled
 from autograder.sandbox import Limits, Sandbox
+from autograder.version import lesson_version
 from course_lib import exercises
 
 TRIES = 3
@@ -75,6 +76,7 @@ class Assignment:
         notebook: the lesson's, as released, as JSON in UTF-8.
         seed: of the hidden cases.
         limits: what a submission may use.
+        version: of the lesson and the code that are to grade it.
     """
 
     lesson: str
@@ -82,19 +84,21 @@ class Assignment:
     notebook: bytes
     seed: int
     limits: dict[str, Any]
+    version: str
 
     @classmethod
     def of(cls, lesson: LessonSource, seed: int, limits: Limits) -> Assignment:
         """The assignment to grade `lesson`."""
-        return cls(lesson.name, exercises.LESSONS[lesson.name], as_bytes(lesson.notebook), seed, asdict(limits))
+        module = exercises.LESSONS[lesson.name]
+        return cls(lesson.name, module, as_bytes(lesson.notebook), seed, asdict(limits), lesson_version(lesson))
 
-    def grading(self, sandbox: Sandbox) -> _Grading:
+    def grading(self, sandbox: Sandbox) -> Grading:
         """What grades by it, in the process of a worker."""
         module = importlib.import_module(self.module)
         notebook = nbformat.from_dict(json.loads(self.notebook))
         answer_bytes = getattr(module, "ANSWER_BYTES", 0)
         lesson = LessonSource(self.lesson, notebook, module.EXERCISES, tuple(module.WITHHELD), answer_bytes)
-        return _Grading(lesson, self.seed, sandbox, Limits(**self.limits))
+        return Grading(lesson, self.seed, sandbox, Limits(**self.limits))
 
 
 Graded = tuple[bytes | None, str]
@@ -119,7 +123,7 @@ class InThisProcess:
     workers = 1
 
     def __init__(self, lesson: LessonSource, seed: int, sandbox: Sandbox, limits: Limits) -> None:
-        self._grade = _Grading(lesson, seed, sandbox, limits)
+        self._grade = Grading(lesson, seed, sandbox, limits)
 
     def run(self, jobs: Iterable[Job], stopped: Callable[[], bool]) -> Iterator[Done]:
         """Grade the jobs in their order."""
@@ -235,11 +239,30 @@ def workers_for(asked: int = 0) -> int:
     return max(1, min(cores, int(psutil.virtual_memory().available // WORKER_MEMORY)))
 
 
-class _Grading:
+class ClusterError(RuntimeError):
+    """A cluster cannot grade; the message says what to do."""
+
+
+def dask_cluster(assignment: Assignment, address: str, sandbox: str, *, unsafe: bool) -> Executor:
+    """A Dask cluster; see :mod:`autograder.cluster`.
+
+    Raises:
+        ClusterError: where Dask is not installed.
+    """
+    try:
+        from autograder.cluster import DaskCluster
+    except ImportError as error:
+        raise ClusterError(
+            f"A cluster needs more packages ({error}): pip install -r requirements-cluster.txt"
+        ) from None
+    return DaskCluster(assignment, address, sandbox, unsafe=unsafe)
+
+
+class Grading:
     """Grades notebooks of one lesson, bytes in and bytes out."""
 
     def __init__(self, lesson: LessonSource, seed: int, sandbox: Sandbox, limits: Limits) -> None:
-        self._lesson = lesson
+        self.lesson = lesson
         self._seed = seed
         self._sandbox = sandbox
         self._limits = limits
@@ -248,7 +271,7 @@ class _Grading:
         """Grade an assembled notebook; never raises, whatever is wrong with one submission."""
         try:
             assembled = nbformat.from_dict(json.loads(notebook))
-            graded = grade_assembled(assembled, self._lesson, self._seed, self._sandbox, self._limits)
+            graded = grade_assembled(assembled, self.lesson, self._seed, self._sandbox, self._limits)
             return as_bytes(graded.notebook), ""
         except Exception as error:  # noqa: BLE001  the others are graded all the same
             return None, f"{type(error).__name__}: {str(error)[:500]}"
@@ -259,7 +282,7 @@ def as_bytes(notebook: Any) -> bytes:
     return json.dumps(notebook).encode("ascii")
 
 
-_grading: _Grading | None = None
+_grading: Grading | None = None
 """What a worker process was told at its start."""
 
 
@@ -283,4 +306,16 @@ def _grade_in_worker(notebook: bytes) -> Graded:
     return _grading(notebook)
 
 
-__all__ = ["Assignment", "Done", "Executor", "InThisProcess", "Job", "LocalProcesses", "as_bytes", "workers_for"]
+__all__ = [
+    "Assignment",
+    "ClusterError",
+    "Done",
+    "Executor",
+    "Grading",
+    "InThisProcess",
+    "Job",
+    "LocalProcesses",
+    "as_bytes",
+    "dask_cluster",
+    "workers_for",
+]

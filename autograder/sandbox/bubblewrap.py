@@ -13,9 +13,12 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from autograder.sandbox import Limits, seccomp
+from autograder.sandbox.confine import landlock_abi
 from autograder.sandbox.isolation import Launch, Place, resource_limits, spare_user
+from autograder.sandbox.landlock import confinement
 from autograder.sandbox.view import View, view
 
 NAME = "bubblewrap"
@@ -47,24 +50,36 @@ class Bubblewrap:
         filter_ = os.memfd_create("filter")
         os.write(filter_, seccomp.program())
         os.lseek(filter_, 0, os.SEEK_SET)
-        root = os.geteuid() == 0
-        settings = {
-            "limits": resource_limits(limits, alone=place.user is not None or (not root and _counts_by_namespace())),
-            "user": place.user,
-            "powerless": True,
-        }
-        command = [
-            shutil.which("bwrap") or "bwrap",
-            "--die-with-parent",
-            *("--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"),
-            *(() if root else ("--unshare-user",)),
-            *("--hostname", "sandbox", "--cap-drop", "ALL"),
-            *(("--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID") if root else ()),
-            *_files(view(), place),
-            *("--seccomp", str(filter_), "--chdir", str(place.room / "work"), "--"),
-            *(str(view().python), "-s", str(place.guest / "guest_kernel.py")),
-        ]
-        return Launch(command, settings, {}, (filter_,))
+        settings = {"limits": self._resource_limits(place, limits), "user": place.user, "powerless": True}
+        own = ("--bind", str(place.room), str(place.room), "--bind", str(place.room / "shm"), "/dev/shm")  # noqa: S108
+        walls = (*_namespaces(), *_files(view(), place, own), "--seccomp", str(filter_))
+        return Launch(
+            [*walls, "--chdir", str(place.room / "work"), "--", *_python(place, "guest_kernel")],
+            settings,
+            {},
+            (filter_,),
+        )
+
+    def can_warm(self) -> bool:
+        """Where a forked guest can confine itself within the namespaces, which it shares with the supervisor."""
+        return landlock_abi() >= 1
+
+    def warm(self, place: Place) -> Launch:
+        """How to start the supervisor; its socket's number is to be added. The guest's room may be made anew."""
+        kill = ("--cap-add", "CAP_KILL") if os.geteuid() == 0 else ()  # guests that are other users
+        walls = (*_namespaces(), *kill, *_files(view(), place, ("--bind", str(place.folder), str(place.folder))))
+        return Launch([*walls, "--chdir", str(place.folder), "--", *_python(place, "guest_supervisor")], {}, {})
+
+    def confinement(self, place: Place, limits: Limits) -> dict[str, Any]:
+        """What a forked guest does to itself first."""
+        settings = confinement(place, limits)
+        # Programs that IPython starts write to a terminal; those of the machine are not there.
+        settings["landlock"]["writable"] += ["/dev/ptmx", "/dev/pts"]
+        return {**settings, "limits": self._resource_limits(place, limits)}
+
+    def _resource_limits(self, place: Place, limits: Limits) -> dict[str, int]:
+        alone = place.user is not None or (os.geteuid() != 0 and _counts_by_namespace())
+        return resource_limits(limits, alone=alone)
 
     def enforces(self) -> Sequence[str]:
         """What it enforces, a sentence each."""
@@ -87,8 +102,23 @@ def _counts_by_namespace() -> bool:
     return (major, minor) >= (5, 14)
 
 
-def _files(seen: View, place: Place) -> Iterator[str]:
-    """The arguments that put the guest's file system together."""
+def _namespaces() -> Iterator[str]:
+    """The program, and the arguments that give what it starts namespaces and nearly no capability."""
+    yield from (shutil.which("bwrap") or "bwrap", "--die-with-parent")
+    yield from ("--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try")
+    yield from ("--hostname", "sandbox", "--cap-drop", "ALL")
+    if os.geteuid() == 0:
+        yield from ("--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID")
+    else:
+        yield "--unshare-user"
+
+
+def _python(place: Place, program: str) -> Sequence[str]:
+    return (str(view().python), "-s", str(place.guest / f"{program}.py"))
+
+
+def _files(seen: View, place: Place, own: Sequence[str]) -> Iterator[str]:
+    """The arguments that put the guest's file system together; `own`: those for what it may write to."""
     made = {Path("/")}
 
     def inside(path: Path) -> Iterator[str]:
@@ -116,11 +146,11 @@ def _files(seen: View, place: Place) -> Iterator[str]:
     # Without a user namespace, what runs as root owns the kernel's settings below /proc, with no capability needed.
     yield from ("--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev")
     made.add(Path("/dev"))
+    yield from inside(place.guest)
+    yield from own
     for path in (place.guest, place.shelf):
-        yield from inside(path)
         yield from ("--ro-bind", str(path), str(path))
-    yield from ("--bind", str(place.room), str(place.room))
-    yield from ("--bind", str(place.room / "shm"), "/dev/shm", "--remount-ro", "/dev", "--remount-ro", "/")  # noqa: S108
+    yield from ("--remount-ro", "/dev", "--remount-ro", "/")
 
 
 def _parents_below(path: Path, seen: View) -> Iterator[Path]:

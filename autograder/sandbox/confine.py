@@ -39,6 +39,7 @@ _OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
 _BIND_AND_CONNECT_TCP = 3
 _ABSTRACT_SOCKETS_AND_SIGNALS = 3
 _KILL_SECONDS = 10.0
+_HEARD = ("SIGTERM", "SIGHUP", "SIGCHLD")
 
 
 class _Ruleset(ctypes.Structure):
@@ -181,39 +182,76 @@ def supervised(user: int | None) -> None:
     Args:
         user: the number that the child will change to, whose processes can then be ended all at once.
     """
-    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    told, tell = os.pipe()
+    take_in_orphans()
     child = os.fork()
     if child == 0:
-        os.close(told)
-        os.close(tell)
-        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        os.setsid()
+        leave_supervisor()
         return
-    os.set_blocking(tell, False)
-    signal.set_wakeup_fd(tell, warn_on_full_buffer=False)
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
-        signal.signal(number, lambda *_: None)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    told = hear_signals()
     for stream in (0, 1):  # the conversation is the child's
         os.close(stream)
+    status, _ = oversee(child, user, told)
+    os._exit(os.waitstatus_to_exitcode(status) & 0x7F)
+
+
+def take_in_orphans() -> None:
+    """From now on what a descendant leaves behind becomes a child of this process, so that none can slip away."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def hear_signals() -> int:
+    """Let signals that end processes, and the ends of children, be read from the descriptor that this returns."""
+    told, tell = os.pipe()
+    os.set_blocking(tell, False)
+    signal.set_wakeup_fd(tell, warn_on_full_buffer=False)
+    for name in _HEARD:
+        signal.signal(getattr(signal, name), lambda *_: None)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return told
+
+
+def leave_supervisor() -> None:
+    """In a forked child: it ends with its parent, has a session of its own, and hears no signals for the parent."""
+    signal.set_wakeup_fd(-1)
+    for name in (*_HEARD, "SIGINT"):
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    os.setsid()
+
+
+def oversee(child: int, user: int | None, told: int, control: int | None = None) -> tuple[int, bool]:
+    """Wait until a child ends, SIGTERM comes or `control` can be read; then end all that is left of it.
+
+    Args:
+        child: a child of this process, which has taken in orphans.
+        user: the number that the child changed to, whose processes can be ended all at once.
+        told: where signals can be read; see :func:`hear_signals`.
+        control: a descriptor.
+
+    Returns:
+        How the child ended, as `os.waitpid` says it, 0 where it did not by itself; and whether nothing is left.
+    """
     status = 0
+    watched = [told] if control is None else [told, control]
     while True:
         ended = dict(_reaped())
         if child in ended:
             status = ended[child]
             break
-        woken = os.read(told, 64) if select.select([told], [], [], 1.0)[0] else b""
-        if signal.SIGTERM in woken or signal.SIGHUP in woken:
+        ready = select.select(watched, [], [], 1.0)[0]
+        woken = os.read(told, 64) if told in ready else b""
+        if control in ready or signal.SIGTERM in woken or signal.SIGHUP in woken:
             break
-    _end_all(user)
-    os._exit(os.waitstatus_to_exitcode(status) & 0x7F)
+    return status, _end_all(user)
 
 
-def _end_all(user: int | None) -> None:
+def _end_all(user: int | None) -> bool:
+    """End all descendants; whether none is left."""
     until = time.monotonic() + _KILL_SECONDS
-    while time.monotonic() < until:
+    while not _childless():
+        if time.monotonic() > until:
+            return False
         if user is not None:
             _end_user(user)
         left = _descendants()
@@ -221,10 +259,19 @@ def _end_all(user: int | None) -> None:
             for pid in left:
                 with contextlib.suppress(OSError):
                     os.kill(pid, number)
-        list(_reaped())
-        if not left and not _descendants():
-            return
-        time.sleep(0.002)
+        if not _childless():
+            time.sleep(0.002)
+    return True
+
+
+def _childless() -> bool:
+    """Whether no child is left: then no descendant is, as this process takes in orphans."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        return True
+    return False
 
 
 def _end_user(user: int) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import queue
-import subprocess
 import threading
 from typing import Any
 
@@ -13,6 +12,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder.sandbox import Limits
+from autograder.sandbox.cold import Process
 from autograder.sandbox.guest_kernel import MAX_FRAME
 
 MAX_LINE = MAX_FRAME + 100_000
@@ -29,7 +29,7 @@ _LONG = b"?"
 class Frames:
     """The grader's ends of a guest's pipes, read and written by threads, so that a guest that hangs blocks nobody."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, process: Process) -> None:
         self._process = process
         self._frames: queue.Queue[tuple[bytes, bytes]] = queue.Queue(_WAITING)
         self._requests: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()

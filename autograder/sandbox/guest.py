@@ -56,5 +56,5 @@ def build(folder: Path, withheld: Sequence[str] = ()) -> None:
     for name in EXERCISE_MODULES:
         shutil.copyfile(_COURSE_LIB / "exercises" / name, package / "exercises" / name)
     shutil.copyfile(_HERE / "guest_check.py", package / "check.py")
-    for name in ("guest_kernel.py", "confine.py"):
+    for name in ("guest_kernel.py", "guest_supervisor.py", "confine.py"):
         shutil.copyfile(_HERE / name, folder / name)

@@ -1,7 +1,8 @@
 """The kernel of the sandbox: IPython's shell, which takes cells from its input and writes what they show to its output.
 
 Copied into the sandbox and run there as a program. It confines itself before it imports anything but the standard
-library. A frame is a line feed, a letter, JSON and a line feed; an answer's JSON is written by the check:
+library; in a warm start it is forked, with all imports made, and confines itself before it reads a request. A frame is
+a line feed, a letter, JSON and a line feed; an answer's JSON is written by the check:
 
 - in: {"number": 1, "source": "..."}, {"number": 2, "check": "adam_step", "run": "...", "groups": {...}},
   {"interrupt": 1}
@@ -53,9 +54,16 @@ def keep_to_the_shelf() -> None:
 
 
 class Channel:
-    """The two ends of the conversation, moved out of the way of code that closes or redirects the usual ones."""
+    """The two ends of the conversation, moved out of the way of code that closes or redirects the usual ones.
+
+    Until it is opened nothing is read, and what is written is lost.
+    """
 
     def __init__(self) -> None:
+        self._owner = 0
+
+    def open(self) -> None:
+        """Take over standard input and output."""
         self._out = os.dup(1)
         self._in = os.fdopen(os.dup(0), "rb")
         self._lock = threading.RLock()
@@ -322,28 +330,38 @@ def capture(stream: Stream) -> None:
     threading.Thread(target=forward, daemon=True).start()
 
 
-def main() -> None:
-    """Confine this process, then serve."""
+def confine_as_told() -> None:
+    """Put up this process's walls, and go to the one folder that is left to write to."""
     settings = json.loads((HERE / "confinement.json").read_text(encoding="utf-8"))
     import confine  # type: ignore[import-not-found]  # it lies beside this file, in the sandbox
 
     if settings["supervised"]:
         confine.supervised(settings["user"])
     confine.confine(settings)
-    keep_to_the_shelf()
-    channel = Channel()
     for name in ("HOME", "TMPDIR", "COURSE_WORK"):  # in a container the room is empty
         Path(os.environ[name]).mkdir(parents=True, exist_ok=True)
     if settings.get("fonts"):
         shutil.copytree(settings["fonts"], os.environ["MPLCONFIGDIR"], dirs_exist_ok=True)
     os.chdir(os.environ["COURSE_WORK"])
+
+
+def serve(channel: Channel, shell: Any) -> None:
+    """Serve the grader at the other end of standard input and output, for ever."""
+    channel.open()
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    shell = make_shell(channel)
     out, err = Stream(channel, "stdout", 1), Stream(channel, "stderr", 2)
     sys.stdout, sys.stderr = out, err
     sys.stdin = io.StringIO()
     capture(out)
     Server(channel, (out, err)).serve(shell)
+
+
+def main() -> None:
+    """Confine this process, then serve."""
+    confine_as_told()
+    keep_to_the_shelf()
+    channel = Channel()
+    serve(channel, make_shell(channel))
 
 
 if __name__ == "__main__":

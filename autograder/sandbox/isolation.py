@@ -8,7 +8,7 @@ import stat
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from autograder.sandbox import Limits
 
@@ -63,6 +63,8 @@ class Launch:
 class Isolation(Protocol):
     """A back end."""
 
+    def __hash__(self) -> int: ...
+
     @property
     def name(self) -> str:
         """Its name on the command line."""
@@ -78,6 +80,20 @@ class Isolation(Protocol):
 
     def enforces(self) -> Sequence[str]:
         """What it enforces on this machine, a sentence each."""
+
+
+@runtime_checkable
+class WarmIsolation(Isolation, Protocol):
+    """A back end that can also start a supervisor, from which guests are forked that confine themselves."""
+
+    def can_warm(self) -> bool:
+        """Whether this machine has what such a guest's walls need."""
+
+    def warm(self, place: Place) -> Launch:
+        """How to start the supervisor; its socket's number is to be added. The guest's room may be made anew."""
+
+    def confinement(self, place: Place, limits: Limits) -> Mapping[str, Any]:
+        """What a forked guest does to itself first; see :func:`autograder.sandbox.confine.confine`."""
 
 
 def spare_user() -> int | None:

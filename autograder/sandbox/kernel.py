@@ -15,28 +15,22 @@ A cell that forges its own end gains nothing: only answers earn points, and thos
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
-import os
 import queue
-import shutil
-import stat
-import subprocess
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import nbformat
-import psutil  # type: ignore[import-untyped]
-from filelock import FileLock, Timeout
 
 from autograder.assemble import PlannedCell
-from autograder.sandbox import MAX_ANSWERS, CellRun, Limits, Request, Run, SandboxError, State, guest
+from autograder.sandbox import MAX_ANSWERS, CellRun, Limits, Request, Run, SandboxError, State
 from autograder.sandbox.clock import Clock
+from autograder.sandbox.cold import ColdStart, Process, Start
 from autograder.sandbox.frames import Frames, Outputs, decode
-from autograder.sandbox.isolation import Isolation, Launch, Place, environment
+from autograder.sandbox.isolation import Isolation
+from autograder.sandbox.warm import Keeper, WarmStart, warms
 from autograder.sandbox.watch import Watch
 
 START_SECONDS = 60.0
@@ -44,20 +38,26 @@ GRACE_SECONDS = 2.0
 """How long a guest may take to heed an interrupt."""
 PLACE = "sandbox"
 """What messages and tracebacks show for the folder of a run."""
-_PREFIX, _LOCK = "grading-", "lock"
-_YOUNG_SECONDS = 60.0
 _POLL_SECONDS = 0.1
-_END_SECONDS = 12.0
 _LOOK_SECONDS = 0.05
 """A cell that ran for longer is looked at once more at its end: the next one must not answer for it."""
 _GUILTY: tuple[State, ...] = ("timeout", "crashed")
 
 
 class KernelSandbox:
-    """Runs each submission in a fresh guest, and in another one from where the first one died."""
+    """Runs each submission in a fresh guest, and in another one from where the first one died.
 
-    def __init__(self, isolation: Isolation | None = None) -> None:
-        """`isolation`: the walls; without any, the first back end that works here.
+    Attributes:
+        isolation: the walls.
+        keeper: of the supervisor from which guests are forked; None for cold starts.
+    """
+
+    def __init__(self, isolation: Isolation | None = None, *, warm: bool = True) -> None:
+        """Choose the walls; nothing is started yet.
+
+        Args:
+            isolation: the walls; without any, the first back end that works here.
+            warm: keep a supervisor that has made all imports, where the back end can.
 
         Raises:
             SandboxError: when none works.
@@ -67,6 +67,8 @@ class KernelSandbox:
 
             isolation = best()
         self.isolation = isolation
+        supervised = warms(isolation) if warm else None
+        self.keeper = Keeper(supervised) if supervised else None
 
     def run(self, request: Request) -> Run:
         """Run the cells of `request`; never raises for what submitted code does.
@@ -74,93 +76,25 @@ class KernelSandbox:
         Raises:
             SandboxError: when no guest starts.
         """
-        _sweep()
-        folder = Path(tempfile.mkdtemp(prefix=_PREFIX)).resolve()
-        place = Place(folder, self.isolation.own_user())
-        lock = FileLock(folder / _LOCK)
-        lock.acquire(timeout=0)
-        launch: Launch | None = None
-        try:
-            _furnish(place, request)
-            launch = self.isolation.launch(place, request.limits)
-            _hand_over(place, launch)
-            cells, answers, starts = _run_all(request, place, launch)
-        finally:
-            for file in launch.files if launch else ():
-                os.close(file)
-            lock.release()
-            _remove(folder)
+        with self._start(request) as start:
+            cells, answers, starts = _run_all(request, start)
+        folder = start.place.folder
         hidden = {index: _hidden_in(cell, folder) for index, cell in cells.items()}
         shown = _hide(answers.decode("utf-8", "surrogateescape"), folder).encode("utf-8", "surrogateescape")
         return Run(hidden, shown, starts)
 
+    def close(self) -> None:
+        """End the supervisor, where there is one."""
+        if self.keeper is not None:
+            self.keeper.close()
 
-@functools.cache
-def _sweep() -> None:
-    """Remove the folders of runs whose grader was killed; once in a process."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        with contextlib.suppress(OSError, Timeout):
-            known = folder.lstat()
-            # Another user's folder may be a trap, and a new one not yet locked.
-            if os.name != "posix" or known.st_uid != os.geteuid() or time.time() - known.st_mtime < _YOUNG_SECONDS:
-                continue
-            if stat.S_ISDIR(known.st_mode):
-                with FileLock(folder / _LOCK, timeout=0):
-                    _remove(folder)
-
-
-def _furnish(place: Place, request: Request) -> None:
-    guest.build(place.guest, request.withheld)
-    if os.name == "posix":
-        from autograder.sandbox.view import view
-
-        place.shelf.mkdir()
-        for name, path in view().shelf.items():
-            (place.shelf / name).symlink_to(path)
-
-
-def _hand_over(place: Place, launch: Launch) -> None:
-    settings = {"supervised": False, "user": place.user, **launch.settings}
-    (place.guest / "confinement.json").write_text(json.dumps(settings), encoding="utf-8")
-    for path in (place.guest, *place.guest.rglob("*")):  # whoever the guest becomes can read it, whatever the umask
-        path.chmod(0o755 if path.is_dir() else 0o644)
-    if place.user is not None:
-        place.folder.chmod(0o711)  # it stays the grader's, and the guest may pass
-    for folder in (place.guest, place.shelf):
-        _give_to(place, folder)
-
-
-def _clear_room(place: Place) -> None:
-    """A new room to write to: what a dead guest filled must not stop the next."""
-    _remove(place.room)
-    for name in ("home", "work", "tmp", "shm"):
-        (place.room / name).mkdir(parents=True)
-    _copy_fonts(place.room / "home" / "matplotlib")
-    _give_to(place, place.room)
-
-
-def _give_to(place: Place, folder: Path) -> None:
-    if place.user is not None:
-        for path in (folder, *folder.rglob("*")):
-            os.chown(path, place.user, place.user, follow_symlinks=False)
-
-
-def _copy_fonts(folder: Path) -> None:
-    """The list of fonts that matplotlib would otherwise take seconds to make, a copy for each run."""
-    import matplotlib.font_manager  # makes the list where there is none yet
-
-    folder.mkdir()
-    for path in Path(matplotlib.get_cachedir()).glob("fontlist-*.json"):
-        shutil.copyfile(path, folder / path.name)
-
-
-def _remove(folder: Path) -> None:
-    """Remove a run's folder, whatever was made of it: modes, depth, names."""
-    with contextlib.suppress(OSError, RecursionError):
-        shutil.rmtree(folder)
-    if folder.exists() and os.name == "posix":
-        for command in (["chmod", "-R", "u+rwx"], ["rm", "-rf"]):
-            subprocess.run([*command, "--", str(folder)], check=False, capture_output=True)  # noqa: S603
+    @contextlib.contextmanager
+    def _start(self, request: Request) -> Iterator[Start]:
+        start = WarmStart(self.keeper, request) if self.keeper else ColdStart(self.isolation, request)
+        try:
+            yield start
+        finally:
+            start.close()
 
 
 def _hidden_in(cell: CellRun, folder: Path) -> CellRun:
@@ -176,7 +110,7 @@ def _hide(text: str, folder: Path) -> str:
     return text
 
 
-def _run_all(request: Request, place: Place, launch: Launch) -> tuple[dict[int, CellRun], bytes, int]:
+def _run_all(request: Request, start: Start) -> tuple[dict[int, CellRun], bytes, int]:
     """Run the cells; where a guest dies, start another, replay what made names, and go on."""
     clock = Clock()
     done: dict[int, CellRun] = {}
@@ -186,7 +120,7 @@ def _run_all(request: Request, place: Place, launch: Launch) -> tuple[dict[int, 
     alive = False
     while not alive:
         starts += 1
-        with _guest(place, launch, request, answers, clock) as running:
+        with _guest(start, request, answers, clock) as running:
             alive = _run_in(running, request, done, guilty, clock)
     return done, bytes(answers), starts
 
@@ -231,85 +165,18 @@ def _answer_state(cells: Sequence[PlannedCell], check: PlannedCell, done: Mappin
 
 
 @contextlib.contextmanager
-def _guest(place: Place, launch: Launch, request: Request, answers: bytearray, clock: Clock) -> Iterator[_Guest]:
+def _guest(start: Start, request: Request, answers: bytearray, clock: Clock) -> Iterator[_Guest]:
     """A running guest; ended, with all that it started, on leaving."""
-    _clear_room(place)
-    for file in launch.files:
-        os.lseek(file, 0, os.SEEK_SET)
-    try:
-        process = subprocess.Popen(  # noqa: S603
-            launch.command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=place.folder,
-            env={**environment(place, request.run), **launch.environment},
-            pass_fds=launch.files if os.name == "posix" else (),
-            start_new_session=True,
-            bufsize=0,
-        )
-    except OSError as error:
-        raise SandboxError(f"the sandbox did not start: {error}") from error
+    process = start.begin()
     frames = Frames(process)
     try:
-        watch = Watch(process.pid, place.room, request.limits)
+        watch = Watch(process.pid, start.place.room, request.limits)
         running = _Guest(process, frames, watch, clock, request.limits, answers)
         running.wait_until_ready()
         yield running
     finally:
-        if launch.stop:
-            with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-                subprocess.run(launch.stop, check=False, capture_output=True, timeout=_END_SECONDS)  # noqa: S603
-        _end(process, request.run)
+        start.end(process)
         frames.close()
-
-
-def _end(process: subprocess.Popen[bytes], run: str) -> None:
-    """End the guest and everything that it started; returns when they are gone."""
-    started = _family(process.pid)
-    # From the inside: bubblewrap and the supervisor see the guest end, and end the rest before themselves. Once they
-    # are gone, the machine's first process would have to clear up behind them, which takes it its time.
-    for each in started:
-        with contextlib.suppress(psutil.Error):
-            each.kill()
-    if not started:
-        process.terminate()
-    for stop in (process.terminate, process.kill):
-        try:
-            process.wait(_END_SECONDS)
-            break
-        except subprocess.TimeoutExpired:
-            stop()
-    for each in _marked(run):
-        started.append(each)
-        with contextlib.suppress(psutil.Error):
-            each.kill()
-    until = time.monotonic() + _END_SECONDS
-    while any(map(_runs, started)) and time.monotonic() < until:
-        time.sleep(0.005)
-
-
-def _runs(process: psutil.Process) -> bool:
-    try:
-        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.Error:
-        return False
-
-
-def _family(pid: int) -> list[psutil.Process]:
-    try:
-        found: list[psutil.Process] = psutil.Process(pid).children(recursive=True)
-    except psutil.Error:
-        return []
-    return found
-
-
-def _marked(run: str) -> Iterator[psutil.Process]:
-    """Processes that carry the mark of this run in their environment: what a back end without walls left over."""
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error, OSError):
-            if process.environ().get("COURSE_RUN") == run:
-                yield process
 
 
 class _Guest:
@@ -317,7 +184,7 @@ class _Guest:
 
     def __init__(
         self,
-        process: subprocess.Popen[bytes],
+        process: Process,
         frames: Frames,
         watch: Watch,
         clock: Clock,

@@ -58,6 +58,18 @@ class Landlock:
         settings = {"supervised": True, **confinement(place, limits, self._abi)}
         return Launch([str(view().python), "-s", str(place.guest / "guest_kernel.py")], settings, {})
 
+    def can_warm(self) -> bool:
+        """Wherever it works."""
+        return self._abi >= 1
+
+    def warm(self, place: Place) -> Launch:
+        """How to start the supervisor."""
+        return Launch([str(view().python), "-s", str(place.guest / "guest_supervisor.py")], {}, {})
+
+    def confinement(self, place: Place, limits: Limits) -> dict[str, Any]:
+        """What a forked guest does to itself first."""
+        return confinement(place, limits, self._abi)
+
     def enforces(self) -> Sequence[str]:
         """What it enforces, a sentence each."""
         abi = self._abi

@@ -135,9 +135,9 @@ def test_overview_cards_glossary_and_terms(study: NotebookPage, served_folder: P
     expect(cells).to_have_count(count)  # no key reached the notebook, where A, B and Enter make cells
     assert study.page.locator(".jp-Notebook.jp-mod-editMode").count() == 0
 
-    study.cell(7).get_by_role("link", name="Go on in 01 · Backpropagation").press("Enter")
+    study.cell(7).get_by_role("link", name="Go on in 00 · Warm-up").press("Enter")
     study.page.wait_for_function(
-        "window.jupyterapp.shell.currentWidget?.context?.path === 'lessons/01_backpropagation/01_backpropagation.ipynb'"
+        "window.jupyterapp.shell.currentWidget?.context?.path === 'lessons/00_warm_up/00_warm_up.ipynb'"
     )
 
 

@@ -12,11 +12,11 @@ from nbformat import NotebookNode
 from nbgrader.api import Gradebook
 
 from autograder.gradebook import Course
-from autograder.sandbox.isolation import Isolation
+from autograder.sandbox.kernel import KernelSandbox
 from course_lib import exercises
 from tests.grading import fixture_lesson
 from tests.grading.helpers import MODULE, as_bytes
-from tests.grading.sandboxes import WALLS, problem
+from tests.grading.sandboxes import QUICK, WALLS, problem
 
 HandIn = Callable[[str, NotebookNode | bytes], Path]
 
@@ -59,9 +59,9 @@ def hand_in(course: Course) -> HandIn:
 
 
 @pytest.fixture(
-    params=[pytest.param(name, marks=pytest.mark.slow if place > 1 else ()) for place, name in enumerate(WALLS)]
+    params=[pytest.param(name, marks=pytest.mark.slow if place >= QUICK else ()) for place, name in enumerate(WALLS)]
 )
-def walls(request: pytest.FixtureRequest) -> Isolation:
+def walls(request: pytest.FixtureRequest) -> KernelSandbox:
     """Each back end of the sandbox; one that does not work here is skipped, with the reason."""
     missing = problem(request.param)
     if missing:

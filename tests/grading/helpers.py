@@ -13,7 +13,7 @@ from autograder.class_grading import ClassGrading, Outcome
 from autograder.lesson import LessonSource
 from autograder.pipeline import GradedSubmission, grade_submission
 from autograder.sandbox import Limits
-from autograder.sandbox.kernel import KernelSandbox
+from autograder.sandbox.choice import choose
 from tests.grading import fixture_lesson
 
 MODULE = "tests.grading.fixture_lesson"
@@ -50,7 +50,7 @@ def submission(
 def grade(notebook: NotebookNode | bytes | None, limits: Limits = LIMITS) -> GradedSubmission:
     """Grade a notebook through the whole line, in a real kernel."""
     data = as_bytes(notebook) if isinstance(notebook, dict) else notebook
-    return grade_submission(data, LESSON, SEED, KernelSandbox(), limits)
+    return grade_submission(data, LESSON, SEED, choose(), limits)
 
 
 def grade_one(run: ClassGrading, student: str) -> Outcome:

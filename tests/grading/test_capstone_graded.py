@@ -10,7 +10,7 @@ import pytest
 
 from autograder.lesson import LessonSource
 from autograder.pipeline import GradedSubmission, grade_submission
-from autograder.sandbox.kernel import KernelSandbox
+from autograder.sandbox.choice import choose
 from course_lib.exercises.capstone import BANDS
 from tests.grading.helpers import LIMITS, as_bytes, cell, points
 
@@ -85,7 +85,7 @@ def graded(lesson: LessonSource, answers: Mapping[str, str]) -> GradedSubmission
     notebook = copy.deepcopy(lesson.notebook)
     for name, source in answers.items():
         cell(notebook, name).source = source
-    return grade_submission(as_bytes(notebook), lesson, SEED, KernelSandbox(), LIMITS)
+    return grade_submission(as_bytes(notebook), lesson, SEED, choose(), LIMITS)
 
 
 def test_a_right_submission_earns_every_band(lesson: LessonSource) -> None:

@@ -14,7 +14,7 @@ from autograder.assemble import KEY, PlannedCell, assemble, plan
 from autograder.intake import from_bytes
 from autograder.pipeline import GradedSubmission, grade_submission
 from autograder.sandbox import Limits, Request
-from autograder.sandbox.kernel import KernelSandbox
+from autograder.sandbox.choice import choose
 from course_lib.exercises.programs import Case, call
 from tests.grading.helpers import FULL, LESSON, LIMITS, RIGHT, SEED, as_bytes, cell, points, submission
 from tests.grading.quick_sandbox import QuickSandbox
@@ -82,7 +82,7 @@ def test_the_sandbox_gives_a_check_the_time_that_it_may_take(allowed: dict[str, 
     planned = [c for c in plan(assemble(LESSON, from_bytes(as_bytes(notebook)))) if c.exercise in ("", "scale")]
     cases = judging.encode(judging.draw(LESSON, SEED))
     limits = Limits(cell=1.0, total=100.0)
-    run = KernelSandbox().run(Request(planned, cases, LESSON.withheld, limits, allowed))
+    run = choose().run(Request(planned, cases, LESSON.withheld, limits, allowed))
     check = next(c for c in planned if isinstance(c, PlannedCell) and c.role == "check")
     assert run.cells[check.index].state == state
 

@@ -16,7 +16,7 @@ from nbgrader.api import Gradebook, MissingEntry
 from autograder import gradebook
 from autograder.class_grading import ClassGrading
 from autograder.gradebook import Course, GradebookError
-from autograder.sandbox.kernel import KernelSandbox
+from autograder.sandbox.choice import choose
 from tests.grading.conftest import HandIn
 from tests.grading.fixture_lesson import NAME
 from tests.grading.helpers import LESSON, LIMITS, RIGHT, cell, grade_one, submission
@@ -180,7 +180,7 @@ def test_the_extra_credit_of_a_grader_survives_regrading_and_an_emptied_one_is_f
     autograde(course, "ada")
     assert extra_credit() == 0  # what the autograder wrote itself follows the submission
     extra_credit(1.5, write=True)
-    run = ClassGrading(course, NAME, KernelSandbox(), LIMITS)
+    run = ClassGrading(course, NAME, choose(), LIMITS)
     _, notes = grade_one(run, "ada")
     assert extra_credit() == 1.5
     assert list(notes) == ["The extra credit of shift stays 1.5, as a grader wrote it; the autograder finds 0."]

@@ -13,7 +13,7 @@ from nbformat import NotebookNode
 from autograder.assemble import KEY
 from autograder.pipeline import OUTCOMES, grade_submission
 from autograder.sandbox import Request, Run
-from autograder.sandbox.kernel import KernelSandbox
+from autograder.sandbox.choice import choose
 from course_lib.exercises.grading import OUTCOMES as EXERCISE_OUTCOMES
 from tests.grading.helpers import FULL, LESSON, LIMITS, RIGHT, SEED, SHORT, as_bytes, cell, grade, points, submission
 from tests.grading.quick_sandbox import QuickSandbox
@@ -276,7 +276,7 @@ def test_the_documented_outcomes_are_those_of_the_code(root: Path, heading: str,
 
 @pytest.mark.parametrize("data", [None, b"", as_bytes(submission({"scale": "exit()"})), as_bytes(submission(LOOP))])
 def test_every_outcome_but_graded_comes_with_a_sentence_for_each(data: bytes | None) -> None:
-    graded = grade_submission(data, LESSON, SEED, KernelSandbox(), SHORT)
+    graded = grade_submission(data, LESSON, SEED, choose(), SHORT)
     assert graded.outcome in set(OUTCOMES) - {"graded"}
     assert graded.notes
     assert all(result.message.endswith(".") or result.message.endswith("?") for result in graded.exercises)

@@ -18,7 +18,7 @@ from autograder.demo import DemoError, commands_to_go_on, run_demo
 from autograder.lesson import LessonSource
 from autograder.pipeline import grade_submission
 from autograder.sample_class import SampleError
-from autograder.sandbox.kernel import KernelSandbox
+from autograder.sandbox.choice import choose
 from tests.grading.helpers import LESSON, RIGHT, SEED, as_bytes, cell
 
 LESSONS = ("01_backpropagation", "04_adaptive_optimizers")
@@ -118,7 +118,7 @@ def test_one_of_each_kind_gets_the_grades_written_by_hand(lesson: str, root: Pat
     for kind in kinds:
         sample = next(sample for sample in samples if kind(sample.expected))
         notebook = sample_class.notebook(sample, source.notebook)
-        graded = grade_submission(as_bytes(notebook), source, SEED, KernelSandbox())
+        graded = grade_submission(as_bytes(notebook), source, SEED, choose())
         assert list(sample_class.differences(sample, graded.entry())) == []
 
 

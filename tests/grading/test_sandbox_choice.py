@@ -12,6 +12,7 @@ from autograder.sandbox import Limits, SandboxError, choice
 from autograder.sandbox.bubblewrap import Bubblewrap
 from autograder.sandbox.container import Container, containerfile
 from autograder.sandbox.isolation import Place, spare_user
+from autograder.sandbox.kernel import KernelSandbox
 from autograder.sandbox.landlock import Landlock
 from autograder.sandbox.none import NoIsolation
 from autograder.sandbox.view import FOR_LEARNERS, view
@@ -160,7 +161,7 @@ def engine(folder: Path, info: int = 0, image: int = 0) -> Container:
 def test_a_container_is_talked_with_over_its_input_and_output_and_removed(tmp_path: Path) -> None:
     container = engine(tmp_path)
     assert container.missing() == ""
-    done = run(RIGHT["scale"], "quit()", "print(1)", isolation=container)
+    done = run(RIGHT["scale"], "quit()", "print(1)", walls=KernelSandbox(container))
     assert states(done) == ["ok", "ok", "crashed", "ok", "ok"]
     assert len(done.answers.splitlines()) == 3
     asked = (tmp_path / "asked").read_text().splitlines()

@@ -16,7 +16,7 @@ import pytest
 from filelock import FileLock
 
 from autograder.sandbox import kernel, watch
-from autograder.sandbox.isolation import Isolation
+from autograder.sandbox.kernel import KernelSandbox
 from tests.grading.helpers import RIGHT
 from tests.grading.sandboxes import WALLS, problem, run, states, text
 
@@ -30,13 +30,13 @@ def sampled(names: Iterable[str]) -> list[Any]:
     return [pytest.param(name, marks=pytest.mark.slow if place else ()) for place, name in enumerate(names)]
 
 
-def after(source: str, walls: Isolation, **limits: float) -> tuple[list[str], str, int]:
+def after(source: str, walls: KernelSandbox, **limits: float) -> tuple[list[str], str, int]:
     """Run `source`, then an answer and its check; how the cells ended, why the first did, and the answers."""
-    done = run(source, RIGHT["scale"], isolation=walls, **limits)
+    done = run(source, RIGHT["scale"], walls=walls, **limits)
     return states(done)[1:], done.cells[1].error, len(done.answers.splitlines())
 
 
-def test_a_fork_bomb_ends(walls: Isolation) -> None:
+def test_a_fork_bomb_ends(walls: KernelSandbox) -> None:
     ended, why, answers = after(
         FORK + "while True:\n    try:\n        os.fork()\n    except OSError:\n        pass", walls
     )
@@ -47,7 +47,7 @@ def test_a_fork_bomb_ends(walls: Isolation) -> None:
 
 
 @pytest.mark.slow
-def test_a_bomb_of_threads_ends(walls: Isolation) -> None:
+def test_a_bomb_of_threads_ends(walls: KernelSandbox) -> None:
     source = (
         "import threading, time\n"
         "while True:\n    try:\n        threading.Thread(target=time.sleep, args=(99,)).start()\n"
@@ -82,7 +82,7 @@ def test_a_cell_answers_for_what_it_leaves_behind(
 
 
 @pytest.mark.slow
-def test_memory_is_counted_over_all_processes(walls: Isolation) -> None:
+def test_memory_is_counted_over_all_processes(walls: KernelSandbox) -> None:
     source = FORK + (
         "for _ in range(4):\n"
         "    if os.fork() == 0:\n        x = np.ones(30_000_000)\n        time.sleep(60)\n        os._exit(0)\n"
@@ -92,21 +92,21 @@ def test_memory_is_counted_over_all_processes(walls: Isolation) -> None:
     assert (ended, why, answers) == (["crashed", "ok", "ok"], "more than 800 MB of memory", 3)
 
 
-def test_files_are_counted_over_all(walls: Isolation) -> None:
+def test_files_are_counted_over_all(walls: KernelSandbox) -> None:
     source = "import time\nfor n in range(40):\n    open(f'large-{n}', 'wb').write(bytes(5_000_000))\ntime.sleep(60)"
     ended, why, answers = after(source, walls, disk=50 * MB, cell=30.0)
     assert (ended, why, answers) == (["crashed", "ok", "ok"], "more than 50 MB of files", 3)
 
 
 @pytest.mark.slow
-def test_the_number_of_files_is_limited(walls: Isolation) -> None:
+def test_the_number_of_files_is_limited(walls: KernelSandbox) -> None:
     source = "import time\nfor n in range(3_000):\n    open(f'{n}', 'w').close()\ntime.sleep(60)"
     ended, why, _ = after(source, walls, files=1_000, cell=30.0)
     assert (ended, why) == (["crashed", "ok", "ok"], "more than 1,000 files")
 
 
 @pytest.mark.slow
-def test_a_sparse_file_of_a_terabyte_costs_nothing(walls: Isolation) -> None:
+def test_a_sparse_file_of_a_terabyte_costs_nothing(walls: KernelSandbox) -> None:
     source = "try:\n    open('sparse', 'wb').truncate(10**12)\nexcept OSError:\n    print('refused')"
     ended, _, answers = after(source, walls)
     assert (ended, answers) == (["ok", "ok", "ok"], 3)
@@ -114,7 +114,7 @@ def test_a_sparse_file_of_a_terabyte_costs_nothing(walls: Isolation) -> None:
 
 @pytest.mark.slow
 def test_folders_of_any_depth_and_mode_are_removed(
-    walls: Isolation, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+    walls: KernelSandbox, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     with tempfile.TemporaryDirectory(prefix="limits-") as folder:
         monkeypatch.setattr(tempfile, "tempdir", folder)
@@ -128,7 +128,7 @@ def test_folders_of_any_depth_and_mode_are_removed(
 
 
 @pytest.mark.slow
-def test_a_process_that_stops_itself_is_ended(walls: Isolation) -> None:
+def test_a_process_that_stops_itself_is_ended(walls: KernelSandbox) -> None:
     ended, _, answers = after("import os, signal\nos.kill(0, signal.SIGSTOP)", walls)
     assert ended == ["timeout", "ok", "ok"] or ended[0] == "error"
     assert answers == 3
@@ -143,10 +143,10 @@ DAEMONS = {
 
 
 @pytest.mark.parametrize("daemon", sampled(DAEMONS))
-def test_daemons_end_with_the_run(walls: Isolation, daemon: str) -> None:
+def test_daemons_end_with_the_run(walls: KernelSandbox, daemon: str) -> None:
     before = {process.pid for process in psutil.process_iter()}
     child = DAEMONS[daemon].replace("PYTHON", "sys.executable").replace("\n", "\n    ")
-    run(f"import os, sys, time\nif os.fork() == 0:\n    {child}\ntime.sleep(0.5)", isolation=walls, check=False)
+    run(f"import os, sys, time\nif os.fork() == 0:\n    {child}\ntime.sleep(0.5)", walls=walls, check=False)
     mine = []
     for process in psutil.process_iter():
         try:
@@ -167,13 +167,12 @@ def _of_a_run(process: psutil.Process) -> bool:
 GRADER = """
 import sys
 from autograder.sandbox import Limits, Request
-from autograder.sandbox.kernel import KernelSandbox
 from autograder.assemble import PlannedCell
 from tests.grading.sandboxes import WALLS
 source = "import os, time\\nos.fork()\\nif os.fork() == 0:\\n    os.setsid()\\ntime.sleep(600)"
 request = Request([PlannedCell(0, "learner", source)], {}, (), Limits(cell=600.0, total=600.0))
 print(request.run, flush=True)
-KernelSandbox(WALLS[sys.argv[1]]).run(request)
+WALLS[sys.argv[1]].run(request)
 """
 
 
@@ -249,8 +248,8 @@ TORN = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("way", TORN)
-def test_who_breaks_the_conversation_harms_none_but_himself(walls: Isolation, way: str) -> None:
-    done = run("import os\n" + TORN[way], RIGHT["scale"], isolation=walls, cell=2.0)
+def test_who_breaks_the_conversation_harms_none_but_himself(walls: KernelSandbox, way: str) -> None:
+    done = run("import os\n" + TORN[way], RIGHT["scale"], walls=walls, cell=2.0)
     assert len(done.cells) == 4
     assert done.cells[0].state == "ok"
     assert done.starts <= 4

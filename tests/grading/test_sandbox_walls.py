@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autograder.sandbox.isolation import Isolation
+from autograder.sandbox.kernel import KernelSandbox
 from tests.grading.helpers import RIGHT
 from tests.grading.sandboxes import run, states, text
 
@@ -32,6 +32,8 @@ COURSE_WORK COURSE_RUN MALLOC_ARENA_MAX LANG LC_ALL LC_CTYPE TZ PWD
 """
 """All that a submission may find in its environment; none of it is secret."""
 
+PROGRAMS = ("guest_kernel.py", "guest_supervisor.py")
+
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
@@ -41,7 +43,7 @@ def open_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-def attempts(isolation: Isolation, before: str, ways: dict[str, str]) -> list[str]:
+def attempts(walls: KernelSandbox, before: str, ways: dict[str, str]) -> list[str]:
     """Which of the ways did not end in an exception; each is a statement."""
     source = (
         f"{before}\nimport json\nways = {ways!r}\ndone = []\n"
@@ -51,13 +53,13 @@ def attempts(isolation: Isolation, before: str, ways: dict[str, str]) -> list[st
         "    done.append(name)\n"
         "print(json.dumps(done))"
     )
-    done = run(source, isolation=isolation, check=False, cell=30.0)
+    done = run(source, walls=walls, check=False, cell=30.0)
     assert states(done) == ["ok", "ok"], (states(done), done.cells[1].error, done.cells[1].outputs)
     found: list[str] = json.loads(text(done, 1).splitlines()[-1])
     return found
 
 
-def test_an_honest_notebook_works_within(walls: Isolation) -> None:
+def test_an_honest_notebook_works_within(walls: KernelSandbox) -> None:
     plot = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()"
     files = (
         "import shutil, subprocess, tempfile, pathlib\n"
@@ -68,7 +70,7 @@ def test_an_honest_notebook_works_within(walls: Isolation) -> None:
     widget = "import ipywidgets, tqdm.auto\nipywidgets.IntSlider()"
     awaits = "import asyncio\nawait asyncio.sleep(0.01)\nprint('awaited')"
     threads = "import threading\nt = threading.Thread(target=print, args=('thread',))\nt.start()\nt.join()"
-    done = run(RIGHT["scale"], plot, files, widget, awaits, threads, isolation=walls, cell=30.0)
+    done = run(RIGHT["scale"], plot, files, widget, awaits, threads, walls=walls, cell=30.0)
     assert states(done) == ["ok"] * 8
     assert "image/png" in done.cells[2].outputs[0].data
     assert text(done, 3) == "hello b'x\\n'\n"
@@ -77,7 +79,7 @@ def test_an_honest_notebook_works_within(walls: Isolation) -> None:
     assert len(done.answers.splitlines()) == 3
 
 
-def test_files_of_others_cannot_be_read(walls: Isolation, root: Path, open_folder: Path) -> None:
+def test_files_of_others_cannot_be_read(walls: KernelSandbox, root: Path, open_folder: Path) -> None:
     secret = open_folder / "gradebook.db"
     secret.write_text("marks")
     here = os.getpid()
@@ -124,7 +126,7 @@ def _on_the_way(path: Path) -> set[str]:
     return {way.relative_to(path).parts[0] for way in ways if path in way.parents} | {""}
 
 
-def test_nothing_outside_its_folder_can_be_changed(walls: Isolation, root: Path, open_folder: Path) -> None:
+def test_nothing_outside_its_folder_can_be_changed(walls: KernelSandbox, root: Path, open_folder: Path) -> None:
     kept = open_folder / "kept"
     kept.write_text("as it was")
     kept.chmod(0o666)
@@ -162,7 +164,7 @@ def test_nothing_outside_its_folder_can_be_changed(walls: Isolation, root: Path,
     assert os.listxattr(kept) == []
 
 
-def test_there_is_no_network_and_no_socket_of_another_program(walls: Isolation, open_folder: Path) -> None:
+def test_there_is_no_network_and_no_socket_of_another_program(walls: KernelSandbox, open_folder: Path) -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as tcp,
         socket.socket(socket.AF_UNIX) as path_server,
@@ -193,7 +195,7 @@ def test_there_is_no_network_and_no_socket_of_another_program(walls: Isolation, 
         assert attempts(walls, "import socket", ways) == []
 
 
-def test_other_processes_are_out_of_reach(walls: Isolation) -> None:
+def test_other_processes_are_out_of_reach(walls: KernelSandbox) -> None:
     grader = os.getpid()
     libc = "import ctypes, os, resource, signal\nlibc = ctypes.CDLL(None, use_errno=True)\nbefore = os.getppid()"
     refused = "assert libc.{} != -1"
@@ -239,13 +241,13 @@ CALLS = {
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="the numbers of the calls are x86-64's")
-def test_dangerous_system_calls_are_refused(walls: Isolation) -> None:
+def test_dangerous_system_calls_are_refused(walls: KernelSandbox) -> None:
     before = "import ctypes, os\nlibc = ctypes.CDLL(None, use_errno=True)\nassert libc.prctl(39, 0, 0, 0, 0) == 1"
     ways = {name: f"assert {call} != -1" for name, call in CALLS.items()}
     assert attempts(walls, before, ways) == []
 
 
-def test_what_it_sees_is_on_a_list(walls: Isolation, monkeypatch: pytest.MonkeyPatch, open_folder: Path) -> None:
+def test_what_it_sees_is_on_a_list(walls: KernelSandbox, monkeypatch: pytest.MonkeyPatch, open_folder: Path) -> None:
     word = "seed-" + secrets.token_hex(8)
     monkeypatch.setenv("SECRET_SEED", word)
     keep = (open_folder / "seed").open("w+")  # a descriptor of the grader's, with a secret behind it
@@ -274,7 +276,7 @@ def test_what_it_sees_is_on_a_list(walls: Isolation, monkeypatch: pytest.MonkeyP
         "}))"
     )
     with keep:
-        done = run(source, isolation=walls, check=False)
+        done = run(source, walls=walls, check=False)
     assert states(done) == ["ok", "ok"]
     shown = text(done, 1)
     assert word not in shown
@@ -284,7 +286,7 @@ def test_what_it_sees_is_on_a_list(walls: Isolation, monkeypatch: pytest.MonkeyP
     assert kinds <= {"pipe", "socket", "anon_inode", "/dev/null"}
     assert len(seen["descriptors"]) <= 16
     assert len(seen["processes"]) <= 3
-    assert all("guest_kernel.py" in line for line in seen["processes"])
+    assert all(any(name in line for name in PROGRAMS) for line in seen["processes"])
     top = {Path(path).parts[1] for path in SEEN}
     assert set(seen["root"]) <= {"bin", "sbin", "lib", "lib32", "lib64", "usr", "etc", "dev", "proc", *top}
     devices = "console core fd full null ptmx pts random shm stderr stdin stdout tty urandom zero"
@@ -292,23 +294,23 @@ def test_what_it_sees_is_on_a_list(walls: Isolation, monkeypatch: pytest.MonkeyP
     leading = {path.parts[2] for path in map(Path, (sys.prefix, sys.base_prefix)) if path.parts[1] == "tmp"}
     assert len(set(seen["tmp"]) - leading) <= 1  # the run's own folder, and the way to Python where that is there
     assert seen["shm"] == []
-    assert set(seen["guest"]) == {"confine.py", "confinement.json", "course_lib", "guest_kernel.py"}
+    assert set(seen["guest"]) == {"confine.py", "confinement.json", "course_lib", *PROGRAMS}
     assert set(seen["room"]) == {"home", "work", "tmp", "shm"}
 
 
-def test_cases_come_in_with_their_check_and_not_before(walls: Isolation) -> None:
+def test_cases_come_in_with_their_check_and_not_before(walls: KernelSandbox) -> None:
     # A search through all memory of the interpreter, before and after.
     source = (
         "import gc\n"
         "found = [o for o in gc.get_objects() if type(o) is dict and 'groups' in o and 'check' in o]\nprint(len(found))"
     )
-    done = run(source, RIGHT["scale"], isolation=walls)
+    done = run(source, RIGHT["scale"], walls=walls)
     assert text(done, 1) == "0\n"
     assert len(done.answers.splitlines()) == 3
 
 
 def test_a_run_leaves_nothing_for_the_next(
-    walls: Isolation, monkeypatch: pytest.MonkeyPatch, open_folder: Path
+    walls: KernelSandbox, monkeypatch: pytest.MonkeyPatch, open_folder: Path
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(open_folder))
     leave = (
@@ -321,12 +323,12 @@ def test_a_run_leaves_nothing_for_the_next(
         "pathlib.Path(os.environ['IPYTHONDIR'], 'profile_default', 'startup', 'a.py').write_text('evil = 1')\n"
         "try:\n    import multiprocessing\n    multiprocessing.Semaphore()\nexcept OSError:\n    pass"
     )
-    assert states(run(leave, isolation=walls, check=False)) == ["ok", "ok"]
+    assert states(run(leave, walls=walls, check=False)) == ["ok", "ok"]
     look = (
         "import glob, os, matplotlib\n"
         "print('evil' in dir(), matplotlib.rcParams['lines.linewidth'], "
         "glob.glob(os.path.dirname(os.environ['HOME']) + '/*/left*'), glob.glob('/dev/shm/*'), glob.glob('/tmp/left*'))"
     )
-    assert text(run(look, isolation=walls, check=False), 1) == "False 1.5 [] [] []\n"
+    assert text(run(look, walls=walls, check=False), 1) == "False 1.5 [] [] []\n"
     assert list(open_folder.iterdir()) == []
     assert [path for place in ("/tmp", "/dev/shm", "/var/tmp") for path in Path(place).glob("left-by-*")] == []
