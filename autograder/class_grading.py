@@ -150,11 +150,12 @@ class ClassGrading:
             stopped: asked now and then; once it is true, what is under way is ended and recorded, and nothing else.
         """
         executor = executor or self.executor(1)
-        queue = _Queue(self, students, again=again)
-        for done in executor.run(queue.jobs(), stopped):
+        with gradebook.Recorder(self.course) as recorder:
+            queue = _Queue(self, recorder, students, again=again)
+            for done in executor.run(queue.jobs(), stopped):
+                yield from queue.settled()
+                yield from queue.ended(done)
             yield from queue.settled()
-            yield from queue.ended(done)
-        yield from queue.settled()
 
     def already_graded(self, student: str) -> Entry | None:
         """The entry of what is handed in, where this version of the course graded it with the seed of now."""
@@ -181,7 +182,7 @@ class ClassGrading:
         """What the student handed in, as intake reads it."""
         return from_path(self.course.folder("submitted", student, self.lesson.name) / f"{self.lesson.name}.ipynb")
 
-    def record(self, student: str, notebook: NotebookNode) -> Outcome:
+    def record(self, recorder: gradebook.Recorder, student: str, notebook: NotebookNode) -> Outcome:
         """Record a graded notebook as the student's.
 
         The notebook is written last, so that a submission with one is wholly recorded. A student without even a
@@ -193,7 +194,7 @@ class ClassGrading:
         known["student"] = student
         notes = list(known["notes"])
         if folder.is_dir():
-            notes += gradebook.record(self.course, student, name, notebook, gradebook.read_timestamp(folder))
+            notes += recorder.record(student, name, notebook, gradebook.read_timestamp(folder))
             gradebook.write_graded(self.course, student, name, notebook)
         return to_entry(student, known), notes
 
@@ -220,8 +221,11 @@ class ClassGrading:
 class _Queue:
     """A class on its way to an executor: each piece of work once, the longest first."""
 
-    def __init__(self, grading: ClassGrading, students: Sequence[str], *, again: bool) -> None:
+    def __init__(
+        self, grading: ClassGrading, recorder: gradebook.Recorder, students: Sequence[str], *, again: bool
+    ) -> None:
         self._grading = grading
+        self._recorder = recorder
         self._again = again
         before = {student: known for student in students if (known := grading.known(student)) is not None}
         seconds = {student: float(known.get("seconds", 0.0)) for student, known in before.items()}
@@ -288,7 +292,7 @@ class _Queue:
     def _record(self, student: str, digest: str, graded: NotebookNode) -> Outcome:
         try:
             graded.metadata[KEY]["submission"] = digest
-            return self._grading.record(student, graded)
+            return self._grading.record(self._recorder, student, graded)
         except Exception as error:  # noqa: BLE001  whatever is wrong with one submission, the others are recorded
             return self._grading.failed(student, _describe(error))
 

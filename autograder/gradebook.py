@@ -201,25 +201,61 @@ def _generate_assignment(course: Course, lesson: str) -> None:
         raise GradebookError(f"nbgrader cannot create the assignment {lesson}:\n{said}")
 
 
+class Recorder:
+    """A gradebook that stays open for many submissions: what was worked out for the first serves the others."""
+
+    def __init__(self, course: Course) -> None:
+        """Open the course's gradebook."""
+        self._course = course
+        with quiet():
+            self._gradebook = Gradebook(course.db_url, course.directory.course_id)
+
+    def __enter__(self) -> Recorder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._gradebook.close()
+
+    def record(self, student: str, lesson: str, notebook: NotebookNode, timestamp: str | None = None) -> list[str]:
+        """Write the automatic grades of a graded notebook, all of them at once or none. Returns notes to the grader.
+
+        Manual scores and comments stay.
+
+        Args:
+            student: created in the gradebook where unknown.
+            lesson: its name.
+            notebook: graded by the line.
+            timestamp: when it was handed in, as nbgrader's timestamp.txt says it; for late penalties.
+        """
+        when, notes = _when(timestamp)
+        with quiet(), self._at_once() as gradebook:
+            gradebook.update_or_create_student(student)
+            gradebook.update_or_create_submission(lesson, student, **when)
+            _SaveGrades(config=self._course.config).save(gradebook, student, lesson, notebook)
+            notes += _record_bonus(gradebook, student, lesson, notebook)
+            _assign_late_penalty(gradebook, self._course, student, lesson)
+        return notes
+
+    @contextmanager
+    def _at_once(self) -> Iterator[Gradebook]:
+        """The gradebook; all that is done in it becomes one transaction, whatever nbgrader commits on the way."""
+        gradebook = self._gradebook
+        with gradebook.engine.connect() as connection, connection.begin():
+            gradebook.db.remove()
+            gradebook.db.configure(bind=connection, join_transaction_mode="rollback_only")
+            try:
+                yield gradebook
+                gradebook.db.commit()
+            finally:
+                gradebook.db.remove()
+
+
 def record(
     course: Course, student: str, lesson: str, notebook: NotebookNode, timestamp: str | None = None
 ) -> list[str]:
-    """Write the automatic grades of a graded notebook, all of them at once or none. Returns notes to the grader.
-
-    Manual scores and comments stay.
-
-    Args:
-        student: created in the gradebook where unknown.
-        timestamp: when it was handed in, as nbgrader's timestamp.txt says it; for late penalties.
-    """
-    when, notes = _when(timestamp)
-    with quiet(), _at_once(course) as gradebook:
-        gradebook.update_or_create_student(student)
-        gradebook.update_or_create_submission(lesson, student, **when)
-        _SaveGrades(config=course.config).save(gradebook, student, lesson, notebook)
-        notes += _record_bonus(gradebook, student, lesson, notebook)
-        _assign_late_penalty(gradebook, course, student, lesson)
-    return notes
+    """Write the grades of one notebook; see :meth:`Recorder.record`."""
+    with Recorder(course) as recorder:
+        return recorder.record(student, lesson, notebook, timestamp)
 
 
 def _when(timestamp: str | None) -> tuple[dict[str, str], list[str]]:
@@ -237,20 +273,6 @@ def parsed(timestamp: str) -> datetime | None:
     except (ValueError, OverflowError):
         return None
     return when
-
-
-@contextmanager
-def _at_once(course: Course) -> Iterator[Gradebook]:
-    """A gradebook in which all that is done becomes one transaction, whatever nbgrader commits on the way."""
-    with (
-        Gradebook(course.db_url, course.directory.course_id) as gradebook,
-        gradebook.engine.connect() as connection,
-        connection.begin(),
-    ):
-        gradebook.db.remove()
-        gradebook.db.configure(bind=connection, join_transaction_mode="rollback_only")
-        yield gradebook
-        gradebook.db.commit()
 
 
 class _SaveGrades(SaveAutoGrades):  # type: ignore[misc]  # nbgrader has no types

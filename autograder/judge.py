@@ -14,7 +14,7 @@ from autograder.sandbox.guest_check import MAX_LINE
 from course_lib.check import home_cases
 from course_lib.exercises.answers import BadEncoding
 from course_lib.exercises.exercise import Exercise
-from course_lib.exercises.grading import ExerciseResult, assess, without_answer
+from course_lib.exercises.grading import ExerciseResult, Known, assess, without_answer
 from course_lib.exercises.programs import Answer, Case, decode_answer, encode_case
 
 MAX_LINES = 10_000
@@ -42,6 +42,35 @@ class Verdict:
 def draw(lesson: LessonSource, seed: int) -> Cases:
     """The cases of each exercise, from `default_rng([seed, crc32(name)])`: no exercise changes another's."""
     return {exercise.name: home_cases(exercise, seed) for exercise in lesson.exercises}
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The cases of a lesson for one seed, and what follows from them alone: the same for every submission.
+
+    Attributes:
+        cases: by exercise and group.
+        encoded: for the sandbox; see :func:`encode`.
+        seconds: see :func:`seconds`.
+        known: what the reference and the known mistakes answer, as far as it was needed.
+    """
+
+    cases: Cases
+    encoded: dict[str, dict[str, list[Any]]]
+    seconds: dict[str, float]
+    known: Known
+
+
+def drawn(lesson: LessonSource, seed: int) -> Drawn:
+    """Draw the cases, once for the same exercises and seed as the last time."""
+    global _last
+    if _last is None or _last[0] is not lesson.exercises or _last[1] != seed:
+        cases = draw(lesson, seed)
+        _last = lesson.exercises, seed, Drawn(cases, encode(cases), seconds(cases), Known())
+    return _last[2]
+
+
+_last: tuple[tuple[Exercise, ...], int, Drawn] | None = None
 
 
 def seconds(cases: Cases) -> dict[str, float]:
@@ -95,14 +124,21 @@ def read_answers(raw: bytes, run: str, cases: Cases) -> tuple[Answers, tuple[str
 
 
 def judge(
-    lesson: LessonSource, plan: Sequence[PlannedCell], cases: Cases, run: Run, name: str, sentence: str = ""
+    lesson: LessonSource,
+    plan: Sequence[PlannedCell],
+    cases: Cases,
+    run: Run,
+    name: str,
+    sentence: str = "",
+    known: Known | None = None,
 ) -> Verdict:
     """Compare the answers of the run `name` with the reference and give points, exercise by exercise.
 
-    `sentence`, where there is one, is why all that is unanswered is unanswered.
+    `sentence`, where there is one, is why all that is unanswered is unanswered; `known` is that of these cases.
     """
+    known = known or Known()
     answers, notes = read_answers(run.answers, name, cases)
-    results = tuple(_judge_one(exercise, plan, cases, run, answers) for exercise in lesson.exercises)
+    results = tuple(_judge_one(exercise, plan, cases, run, answers, known) for exercise in lesson.exercises)
     if sentence:
         results = tuple(
             without_answer(result.exercise, "unanswered", sentence) if result.outcome == "unanswered" else result
@@ -135,7 +171,7 @@ def unanswered(lesson: LessonSource, outcome: str, sentence: str) -> Verdict:
 
 
 def _judge_one(
-    exercise: Exercise, plan: Sequence[PlannedCell], cases: Cases, run: Run, answers: Answers
+    exercise: Exercise, plan: Sequence[PlannedCell], cases: Cases, run: Run, answers: Answers, known: Known
 ) -> ExerciseResult:
     name = exercise.name
     ran = {
@@ -158,7 +194,7 @@ def _judge_one(
             exercise, "timeout", f"The time for the whole notebook was over before {name} was checked."
         )
     given = answers[name]
-    result = assess(exercise, cases[name], given)
+    result = assess(exercise, cases[name], given, known)
     answer = ran["answer"]
     nothing = not any(given.values()) or any(a.outcome == "missing" for group in given.values() for a in group)
     if nothing and answer is not None and answer.state in ("error", "flooded"):

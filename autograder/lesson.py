@@ -9,30 +9,11 @@ from functools import cached_property
 from pathlib import Path
 
 import nbformat
-from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
-from nbgrader.preprocessors import (
-    ClearHiddenTests,
-    ClearMarkScheme,
-    ClearOutput,
-    ClearSolutions,
-    ComputeChecksums,
-    LockCells,
-)
 from traitlets.config import Config
 
 from course_lib import exercises
 from course_lib.exercises.exercise import Exercise
-
-# As `nbgrader generate_assignment` clears a notebook, in its order.
-_RELEASE: tuple[type[Preprocessor], ...] = (
-    LockCells,
-    ClearSolutions,
-    ClearOutput,
-    ClearHiddenTests,
-    ClearMarkScheme,
-    ComputeChecksums,
-)
 
 
 class UnknownLessonError(ValueError):
@@ -68,9 +49,20 @@ class LessonSource:
         answer_bytes: int = 0,
     ) -> LessonSource:
         """Clear a solution notebook as nbgrader's release does (`config` holds nbgrader's settings)."""
+        # Here, as workers need none of nbgrader, which takes more than a second to import.
+        from nbgrader.preprocessors import (
+            ClearHiddenTests,
+            ClearMarkScheme,
+            ClearOutput,
+            ClearSolutions,
+            ComputeChecksums,
+            LockCells,
+        )
+
         resources: dict[str, object] = {}
-        for step in _RELEASE:
-            notebook, resources = step(config=config or Config()).preprocess(notebook, resources)  # type: ignore[no-untyped-call]
+        # As `nbgrader generate_assignment` clears a notebook, in its order.
+        for step in (LockCells, ClearSolutions, ClearOutput, ClearHiddenTests, ClearMarkScheme, ComputeChecksums):
+            notebook, resources = step(config=config or Config()).preprocess(notebook, resources)
         return cls(name, notebook, asked, withheld, answer_bytes)
 
     @classmethod

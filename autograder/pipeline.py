@@ -126,12 +126,11 @@ def grade_assembled(
     elif not any(_holds_work(notebook, lesson, cell.index) for cell in planned if cell.role in ("answer", "learner")):
         verdict = judging.unanswered(lesson, "graded", known["sentence"])
     else:
-        cases = judging.draw(lesson, seed)
-        seconds = judging.seconds(cases)
-        allowed = limits.with_more(seconds.values())
-        request = Request(planned, judging.encode(cases), lesson.withheld, allowed, seconds)
+        drawn = judging.drawn(lesson, seed)
+        allowed = limits.with_more(drawn.seconds.values())
+        request = Request(planned, drawn.encoded, lesson.withheld, allowed, drawn.seconds)
         run = sandbox.run(request)
-        verdict = judging.judge(lesson, planned, cases, run, request.run, known["sentence"])
+        verdict = judging.judge(lesson, planned, drawn.cases, run, request.run, known["sentence"], drawn.known)
     verdict = judging.refuse(verdict, known["refused"])
     write_feedback(notebook, planned, run, verdict.exercises)
     graded = _graded(notebook, lesson, verdict, tuple(known["notes"]))

@@ -6,6 +6,7 @@ that hold an equivalent of what the lesson asks. It is built, not patched while 
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +25,17 @@ _HERE = Path(__file__).parent
 _COURSE_LIB = Path(course_lib.__file__).parent
 # These stand on the exercises and are of no use without them; `study` is megabytes of audio that no answer needs.
 _LEFT_OUT = ("exercises", "check.py", "learner.py", "study", "__pycache__", "py.typed")
+
+
+def _copy_compiled(package: Path) -> None:
+    """Copy what Python has compiled of the modules that are there: a guest need not do it again."""
+    for path in sorted(package.rglob("*.py")):
+        original = _COURSE_LIB / path.relative_to(package)
+        compiled = Path(importlib.util.cache_from_source(original))
+        if compiled.is_file():
+            target = Path(importlib.util.cache_from_source(path))
+            target.parent.mkdir(exist_ok=True)
+            shutil.copy2(compiled, target)
 
 
 def build(folder: Path, withheld: Sequence[str] = ()) -> None:
@@ -49,6 +61,7 @@ def build(folder: Path, withheld: Sequence[str] = ()) -> None:
 
     package = folder / "course_lib"
     shutil.copytree(_COURSE_LIB, package, ignore=ignore)
+    _copy_compiled(package)
     for name in withheld:
         (package / f"{name}.py").write_text(WITHHELD.format(name=name), encoding="utf-8")
     (package / "exercises").mkdir()

@@ -93,7 +93,7 @@ def confinement(place: Place, limits: Limits, abi: int | None = None) -> dict[st
     abi = confine.landlock_abi() if abi is None else abi
     seen = view()
     gaps = seccomp.Gaps(signals=abi < 6, attributes=True, truncation=abi < 3)
-    readable = [*seen.visible(), place.guest, place.shelf, *map(Path, _RANDOM), *map(Path, _OWN)]
+    readable = [*seen.visible, place.guest, place.shelf, *map(Path, _RANDOM), *map(Path, _OWN)]
     return {
         "limits": resource_limits(limits, alone=place.user is not None),
         "user": place.user,

@@ -52,11 +52,10 @@ class View:
     listed: tuple[Path, ...]
     shelf: Mapping[str, Path]
 
-    def visible(self) -> Iterator[Path]:
+    @functools.cached_property
+    def visible(self) -> tuple[Path, ...]:
         """The readable paths, opened up along the hidden ones; for what can only allow."""
-        for path in self.readable:
-            yield from self._opened(path)
-        yield from self.shelf.values()
+        return (*(opened for path in self.readable for opened in self._opened(path)), *self.shelf.values())
 
     def _opened(self, path: Path) -> Iterator[Path]:
         if path in self.hidden:

@@ -74,11 +74,37 @@ class ExerciseResult:
         return next((group.misconception for group in self.groups if group.misconception), None)
 
 
-def assess(exercise: Exercise, cases: dict[str, list[Case]], answers: dict[str, list[Answer]]) -> ExerciseResult:
+class Known:
+    """What the reference and the known mistakes answer, in float64, each computed once for the same cases."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[int, int], tuple[Case, Any, Answer]] = {}
+
+    def answer(self, exercise: Exercise, case: Case, implementation: Any) -> Answer:
+        """The answer of an implementation to a case."""
+        key = id(case), id(implementation)
+        if key not in self._found:
+            answer = _quiet_run(exercise, case.in_float64(), implementation)
+            self._found[key] = case, implementation, answer  # kept, so that no other object gets their identities
+        return self._found[key][2]
+
+    def expected(self, exercise: Exercise, case: Case) -> Any:
+        """The reference's plain value."""
+        return self.answer(exercise, case, exercise.reference).value
+
+
+def assess(
+    exercise: Exercise,
+    cases: dict[str, list[Case]],
+    answers: dict[str, list[Answer]],
+    known: Known | None = None,
+) -> ExerciseResult:
     """Compare `answers` with the reference: by group, in the order of `cases`; what is missing counts as wrong.
 
-    An edge or nasty group counts only if the ordinary group passed.
+    An edge or nasty group counts only if the ordinary group passed. `known` holds from one call to the next what the
+    reference says of these very cases.
     """
+    known = known or Known()
     given = [answer for group in exercise.groups for answer in answers.get(group.name, [])]
     if not given:
         return without_answer(exercise, "unanswered", f"No answer for {exercise.name} was received.")
@@ -101,7 +127,8 @@ def assess(exercise: Exercise, cases: dict[str, list[Case]], answers: dict[str, 
         if results and not results[0].passed:
             results.append(GroupResult(group, None))
         else:
-            results.append(_assess_group(exercise, group, cases[group.cases_of], answers.get(group.cases_of, [])))
+            given_here = answers.get(group.cases_of, [])
+            results.append(_assess_group(exercise, group, cases[group.cases_of], given_here, known))
     return ExerciseResult(exercise, _outcome(results), tuple(results), _message(exercise, results))
 
 
@@ -127,11 +154,13 @@ def _quiet_run(exercise: Exercise, case: Case, implementation: Any) -> Answer:
         return run(case, exercise.namespace(implementation))
 
 
-def _assess_group(exercise: Exercise, group: Group, cases: list[Case], answers: list[Answer]) -> GroupResult:
+def _assess_group(
+    exercise: Exercise, group: Group, cases: list[Case], answers: list[Answer], known: Known
+) -> GroupResult:
     found: tuple[Difference, str] | None = None
     for index, case in enumerate(cases):
         answer = answers[index] if index < len(answers) else Answer("error", error="no answer came for this case")
-        difference = _difference(exercise, group, case, answer)
+        difference = _difference(exercise, group, case, answer, known)
         if difference is not None:
             found = difference, case.label
             break
@@ -140,7 +169,7 @@ def _assess_group(exercise: Exercise, group: Group, cases: list[Case], answers: 
         found = None if sentence is None else (Difference("property", exercise.name, sentence), "")
     if found is None:
         return GroupResult(group, True)
-    mistake = _recognise(exercise, group, cases, answers)
+    mistake = _recognise(exercise, group, cases, answers, known)
     return GroupResult(group, False, *found, mistake)
 
 
@@ -152,7 +181,7 @@ def _said(judged: Callable[..., str | None], case: Any, value: Any) -> str | Non
         return "The result is not of the form that was asked for."
 
 
-def _difference(exercise: Exercise, group: Group, case: Case, answer: Answer) -> Difference | None:
+def _difference(exercise: Exercise, group: Group, case: Case, answer: Answer, known: Known) -> Difference | None:
     if answer.outcome == "unanswered":
         return Difference(
             "error", exercise.name, f"{exercise.name} raised NotImplementedError: a part is not written yet."
@@ -168,7 +197,7 @@ def _difference(exercise: Exercise, group: Group, case: Case, answer: Answer) ->
         sentence = _said(group.property, case, answer.value)
         difference = None if sentence is None else Difference("property", exercise.name, sentence)
     elif group.together is None:
-        expected = expected_answer(exercise, case)
+        expected = known.expected(exercise, case)
         difference = compare(answer.value, expected, case.names or exercise.outputs, case.dtype(), exercise.tolerance)
     if not answer.modified:
         return difference
@@ -182,7 +211,9 @@ def _difference(exercise: Exercise, group: Group, case: Case, answer: Answer) ->
     return replace(difference, sentence=f"{difference.sentence} {also}")
 
 
-def _recognise(exercise: Exercise, group: Group, cases: list[Case], answers: list[Answer]) -> Misconception | None:
+def _recognise(
+    exercise: Exercise, group: Group, cases: list[Case], answers: list[Answer], known: Known
+) -> Misconception | None:
     """The first mistake that answers (or raises) in every case as was received, and is not right in all of them."""
     if len(answers) != len(cases):
         return None
@@ -191,7 +222,7 @@ def _recognise(exercise: Exercise, group: Group, cases: list[Case], answers: lis
         if mistake.recognise is not None:
             if all(_looks_like(mistake.recognise, *pair) for pair in zip(cases, answers, strict=True)):
                 return mistake
-        elif comparable and _matches(exercise, group, mistake, cases, answers):
+        elif comparable and _matches(exercise, group, mistake, cases, answers, known):
             return mistake
     return None
 
@@ -204,11 +235,16 @@ def _looks_like(recognise: Callable[[Case, Answer], bool], case: Case, answer: A
 
 
 def _matches(
-    exercise: Exercise, group: Group, mistake: Misconception, cases: list[Case], answers: list[Answer]
+    exercise: Exercise,
+    group: Group,
+    mistake: Misconception,
+    cases: list[Case],
+    answers: list[Answer],
+    known: Known,
 ) -> bool:
     tells_apart = False
     for case, answer in zip(cases, answers, strict=True):
-        wrong = _quiet_run(exercise, case.in_float64(), mistake.wrong)
+        wrong = known.answer(exercise, case, mistake.wrong)
         if wrong.outcome != answer.outcome or bool(wrong.modified) != bool(answer.modified):
             return False
         if wrong.outcome == "error":
@@ -216,7 +252,7 @@ def _matches(
                 return False
         elif isinstance(wrong.value, Opaque) or _unequal(exercise, case, answer.value, wrong.value):
             return False
-        tells_apart = tells_apart or _difference(exercise, group, case, wrong) is not None
+        tells_apart = tells_apart or _difference(exercise, group, case, wrong, known) is not None
     return tells_apart
 
 
