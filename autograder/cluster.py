@@ -12,6 +12,7 @@ SLURM and Kubernetes come with Dask: dask-jobqueue and dask-gateway give the add
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 import queue
 import secrets
@@ -25,10 +26,9 @@ from distributed.scheduler import KilledWorker
 
 from autograder.assemble import KEY
 from autograder.executors import POLL_SECONDS, Assignment, ClusterError, Done, Graded, Grading, Job
-from autograder.sandbox import Sandbox, SandboxError
-from autograder.sandbox.choice import best
+from autograder.sandbox import SandboxError
+from autograder.sandbox.choice import choose
 from autograder.sandbox.kernel import KernelSandbox
-from autograder.sandbox.none import NoIsolation
 from autograder.version import lesson_version
 
 CONNECT_SECONDS = 10.0
@@ -165,7 +165,7 @@ class Station(WorkerPlugin):
         import asyncio
 
         self._here = threading.local()
-        self._sandboxes: list[Sandbox] = []
+        self._sandboxes: list[KernelSandbox] = []
         self.problem = await asyncio.to_thread(self._try)
         if not self.problem:
             await worker.set_resources(**{self.name: worker.state.nthreads})
@@ -173,13 +173,12 @@ class Station(WorkerPlugin):
     def teardown(self, worker: Any) -> None:
         """On the worker: end the sandboxes."""
         for sandbox in self._sandboxes:
-            if isinstance(sandbox, KernelSandbox):
-                sandbox.close()
+            sandbox.close()
 
     def grade(self, notebook: bytes) -> Graded:
         """On the worker, in one of its threads: grade a notebook."""
         if not hasattr(self._here, "grading"):
-            sandbox = KernelSandbox(NoIsolation() if self._unsafe else best(self._sandbox))
+            sandbox = copy.deepcopy(self._tried)  # of the same supervisor
             self._sandboxes.append(sandbox)
             self._here.grading = self._assignment.grading(sandbox)
         grading: Grading = self._here.grading
@@ -187,8 +186,9 @@ class Station(WorkerPlugin):
 
     def _try(self) -> str:
         try:
-            sandbox = KernelSandbox(NoIsolation() if self._unsafe else best(self._sandbox))
-            lesson = self._assignment.grading(sandbox).lesson
+            self._tried = choose(self._sandbox, unsafe=self._unsafe)
+            lesson = self._assignment.grading(self._tried).lesson
+            self._tried.warm_up(lesson.withheld)
         except SandboxError as error:
             return str(error)
         except Exception as error:  # noqa: BLE001  whatever is wrong there, this worker gets no work

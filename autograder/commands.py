@@ -5,6 +5,7 @@ They import what they need when they run, so that `--help` answers at once.
 
 from __future__ import annotations
 
+import contextlib
 import webbrowser
 from collections import Counter
 from pathlib import Path
@@ -134,6 +135,14 @@ def grade(
     have changed; so the same command goes on after Ctrl-C or a crash. A submission that crashes, hangs or cannot be
     read gets an outcome of its own and stops nobody else's. See the class with `python -m autograder report`.
     """
+    if dask and workers:
+        raise typer.BadParameter("--workers is for this machine; a cluster has as many as were started there")
+    if new_seed and student:
+        raise typer.BadParameter(
+            "--new-seed grades the whole class again, so that all are judged by the same cases: it does not go with "
+            "--student"
+        )
+    withheld = () if dask else _begin(lesson, workers, sandbox, unsafe=unsafe)
     from autograder.class_grading import ClassGrading, UnknownStudentError, write_json
     from autograder.executors import ClusterError
     from autograder.gradebook import Course, GradebookError
@@ -144,17 +153,11 @@ def grade(
     from autograder.sandbox.choice import choose
     from autograder.tools import put_scripts_on_path
 
-    if dask and workers:
-        raise typer.BadParameter("--workers is for this machine; a cluster has as many as were started there")
-    if new_seed and student:
-        raise typer.BadParameter(
-            "--new-seed grades the whole class again, so that all are judged by the same cases: it does not go with "
-            "--student"
-        )
     put_scripts_on_path()
     entries: list[dict[str, Any]] = []
     try:
-        walls = None if dask else choose(sandbox, unsafe=unsafe)  # each machine of a cluster has its own
+        # Each machine of a cluster has its own.
+        walls = None if dask else choose(sandbox, unsafe=unsafe, withheld=withheld)
         run = ClassGrading(Course(course), lesson, walls, Limits(cell=timeout))
         students = run.students(student or ())
         for name, why in run.refused.items():
@@ -188,6 +191,29 @@ def grade(
         raise typer.Exit(130)
     if run.refused or any(entry["outcome"] == "failed" for entry in entries):
         raise typer.Exit(1)
+
+
+def _begin(lesson: str, workers: int, sandbox: str, *, unsafe: bool) -> tuple[str, ...]:
+    """Start what makes imports of its own, before this process makes its slow ones; returns what the lesson withholds.
+
+    What is wrong with the arguments is said later, by what needs them.
+    """
+    import importlib
+
+    from autograder.executors import begin, workers_for
+    from autograder.sandbox import SandboxError, choice
+    from course_lib import exercises
+
+    if lesson not in exercises.LESSONS or sandbox not in choice.NAMES:
+        return ()
+    module = exercises.LESSONS[lesson]
+    withheld = tuple(importlib.import_module(module).WITHHELD)
+    if not unsafe:
+        with contextlib.suppress(SandboxError):
+            choice.begin(sandbox, withheld)
+    if workers_for(workers) > 1:
+        begin(module)
+    return withheld
 
 
 def _grade_all(

@@ -20,6 +20,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
+from multiprocessing import forkserver
 from typing import Any, Protocol
 
 import nbformat
@@ -198,11 +199,21 @@ class LocalProcesses:
             yield from itertools.islice(waiting, max(0, self.workers + 1 - running))
 
     def _pool(self) -> ProcessPoolExecutor:
-        start = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-        context = multiprocessing.get_context(start)
-        if start == "forkserver":
-            context.set_forkserver_preload([__name__, self._assignment.module])
+        context = begin(self._assignment.module)
         return ProcessPoolExecutor(self.workers, context, _begin_worker, (self._assignment, self._sandbox))
+
+
+def begin(module: str) -> Any:
+    """Have workers' imports made while this process makes its own; returns how workers are to be started.
+
+    `module`: of the lesson's exercises.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__, module])
+    forkserver.ensure_running()
+    return context
 
 
 @contextlib.contextmanager
@@ -316,6 +327,7 @@ __all__ = [
     "Job",
     "LocalProcesses",
     "as_bytes",
+    "begin",
     "dask_cluster",
     "workers_for",
 ]

@@ -65,7 +65,7 @@ class Bubblewrap:
         return landlock_abi() >= 1
 
     def warm(self, place: Place) -> Launch:
-        """How to start the supervisor; its socket's number is to be added. The guest's room may be made anew."""
+        """How to start the supervisor; its sockets' numbers are to be added. The guest's room may be made anew."""
         kill = ("--cap-add", "CAP_KILL") if os.geteuid() == 0 else ()  # guests that are other users
         walls = (*_namespaces(), *kill, *_files(view(), place, ("--bind", str(place.folder), str(place.folder))))
         return Launch([*walls, "--chdir", str(place.folder), "--", *_python(place, "guest_supervisor")], {}, {})

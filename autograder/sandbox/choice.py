@@ -41,12 +41,24 @@ class Report:
     enforces: Sequence[str] = ()
 
 
-def choose(name: str = "auto", *, unsafe: bool = False) -> KernelSandbox:
+def begin(name: str = "auto", withheld: Sequence[str] = ()) -> None:
+    """Have imports made by the back end that :func:`choose` tries first, while this process makes its own.
+
+    Raises:
+        SandboxError: when it does not start.
+    """
+    first = next((each for some in _sandboxes(name) for each in some if not each.isolation.missing()), None)
+    if first is not None:
+        first.warm_up(withheld)
+
+
+def choose(name: str = "auto", *, unsafe: bool = False, withheld: Sequence[str] = ()) -> KernelSandbox:
     """The sandbox to grade in; in a process the same one each time, as it keeps a supervisor for warm starts.
 
     Args:
         name: one of :data:`NAMES`; "auto" takes the first that works here.
         unsafe: no walls at all, for code of one's own.
+        withheld: what the first request will withhold, so that what is tried can be used.
 
     Raises:
         SandboxError: when it does not work here, with what to do.
@@ -56,28 +68,29 @@ def choose(name: str = "auto", *, unsafe: bool = False) -> KernelSandbox:
         return KernelSandbox(NoIsolation())
     if name not in NAMES:
         raise ValueError(f"there is no sandbox {name!r}; choose one of {', '.join(NAMES)}")
-    return _kept(best(name))
+    if name not in _found:
+        _found[name] = _find(name, withheld)
+    return _found[name]
 
 
-@functools.cache
-def _kept(isolation: Isolation) -> KernelSandbox:
-    return KernelSandbox(isolation)
+_found: dict[str, KernelSandbox] = {}
 
 
-@functools.cache
-def best(name: str = "auto") -> Isolation:
-    """The back end `name`, or the first that works; tried once in a process.
+def forget() -> None:
+    """Try again what works here."""
+    _found.clear()
+    _sandboxes.cache_clear()
 
-    Raises:
-        SandboxError: when none does.
-    """
+
+def _find(name: str, withheld: Sequence[str]) -> KernelSandbox:
     problems = []
-    for candidates in _candidates(name):
-        for candidate in candidates:
-            problem = probe(candidate)
+    for candidates in _sandboxes(name):
+        for sandbox in candidates:
+            problem = probe(sandbox, withheld)
             if not problem:
-                return candidate
-        problems.append(f"{candidates[0].name}: {problem}")
+                return sandbox
+            sandbox.close()
+        problems.append(f"{candidates[0].isolation.name}: {problem}")
     raise SandboxError(
         "No sandbox works here, so nothing was run. "
         + "; ".join(problems)
@@ -88,33 +101,38 @@ def best(name: str = "auto") -> Isolation:
 def describe() -> list[Report]:
     """What each back end can do on this machine, and how long a run takes to start and end; each is started."""
     reports = []
-    plain = milliseconds(NoIsolation())
-    for candidates in _candidates("auto"):
+    plain = milliseconds(KernelSandbox(NoIsolation()))
+    for candidates in _sandboxes("auto"):
         report = None
-        for candidate in candidates:
-            problem = probe(candidate)
-            report = Report(candidate.name, problem)
+        for sandbox in candidates:
+            isolation = sandbox.isolation
+            problem = probe(sandbox)
+            report = Report(isolation.name, problem)
             if not problem:
-                time_taken = f"time: {milliseconds(candidate):.0f} ms to start and end a run, {plain:.0f} without walls"
-                report = Report(candidate.name, "", (*candidate.enforces(), time_taken))
+                time_taken = f"time: {milliseconds(sandbox):.0f} ms to start and end a run, {plain:.0f} without walls"
+                warm = "start: forked from a supervisor that has made all imports" if sandbox.keeper else "start: cold"
+                report = Report(isolation.name, "", (*isolation.enforces(), warm, time_taken))
+            sandbox.close()
+            if not problem:
                 break
         assert report is not None
         reports.append(report)
     return reports
 
 
-def milliseconds(isolation: Isolation, runs: int = 5) -> float:
+def milliseconds(sandbox: KernelSandbox, runs: int = 5) -> float:
     """How long a run of nothing takes, the middle one of several."""
     taken = []
-    sandbox = KernelSandbox(isolation)
-    try:
-        for _ in range(runs):
-            before = time.perf_counter()
-            sandbox.run(Request([PlannedCell(0, "learner", "pass")], {}))
-            taken.append(time.perf_counter() - before)
-    finally:
-        sandbox.close()
+    for _ in range(runs):
+        before = time.perf_counter()
+        sandbox.run(Request([PlannedCell(0, "learner", "pass")], {}))
+        taken.append(time.perf_counter() - before)
     return 1_000 * statistics.median(taken)
+
+
+@functools.cache
+def _sandboxes(name: str) -> tuple[tuple[KernelSandbox, ...], ...]:
+    return tuple(tuple(map(KernelSandbox, candidates)) for candidates in _candidates(name))
 
 
 def _candidates(name: str) -> Iterator[Sequence[Isolation]]:
@@ -129,13 +147,13 @@ def _candidates(name: str) -> Iterator[Sequence[Isolation]]:
         yield [Container()]
 
 
-def probe(isolation: Isolation) -> str:
-    """Why `isolation` does not work or does not hold on this machine; "" where it does.
+def probe(sandbox: KernelSandbox, withheld: Sequence[str] = ()) -> str:
+    """Why a sandbox does not work or does not hold on this machine; "" where it does.
 
     It is started once and tries from inside to get out: to read a file of the grader's, the project and /etc/shadow,
     to reach a server of the grader's, to see and to signal the grader, to write where it may not.
     """
-    missing = isolation.missing()
+    missing = sandbox.isolation.missing()
     if missing:
         return missing
     word = secrets.token_hex(8)
@@ -151,13 +169,10 @@ def probe(isolation: Isolation) -> str:
             "port": server.getsockname()[1],
         }
         cells = [PlannedCell(0, "learner", f"given = {given!r}"), PlannedCell(1, "learner", _ESCAPES)]
-        sandbox = KernelSandbox(isolation)
         try:
-            run = sandbox.run(Request(cells, {}, (), Limits(cell=20.0)))
+            run = sandbox.run(Request(cells, {}, withheld, Limits(cell=20.0)))
         except SandboxError as error:
             return str(error)
-        finally:
-            sandbox.close()
     shown = "".join(str(output.get("text", "")) for output in run.cells[1].outputs)
     try:
         got_out = json.loads(shown.strip().rsplit("\n", 1)[-1])

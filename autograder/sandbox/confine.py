@@ -186,7 +186,7 @@ def supervised(user: int | None) -> None:
     take_in_orphans()
     child = os.fork()
     if child == 0:
-        leave_supervisor()
+        leave_supervisor(signal.SIGKILL)
         return
     told = hear_signals()
     for stream in (0, 1):  # the conversation is the child's
@@ -211,12 +211,12 @@ def hear_signals() -> int:
     return told
 
 
-def leave_supervisor() -> None:
-    """In a forked child: it ends with its parent, has a session of its own, and hears no signals for the parent."""
+def leave_supervisor(at_its_end: int) -> None:
+    """In a forked child: be told `at_its_end` when the parent ends, have a session, hear no signals for the parent."""
     signal.set_wakeup_fd(-1)
     for name in (*_HEARD, "SIGINT"):
         signal.signal(getattr(signal, name), signal.SIG_DFL)
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    _prctl(_PR_SET_PDEATHSIG, at_its_end)
     os.setsid()
 
 
@@ -286,6 +286,11 @@ def _end_user(user: int) -> None:
         os._exit(0)
     with contextlib.suppress(OSError):
         os.waitpid(child, 0)
+
+
+def reap() -> None:
+    """Take notice of the children that have ended."""
+    list(_reaped())
 
 
 def _reaped() -> Iterable[tuple[int, int]]:

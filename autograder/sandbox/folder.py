@@ -77,7 +77,7 @@ def open_to_guest(place: Place) -> None:
 def write_settings(place: Place, settings: Mapping[str, Any]) -> None:
     """Write down what the guest is to do to itself first; it reads that as the grader's user still."""
     path = place.guest / "confinement.json"
-    path.write_text(json.dumps({"supervised": False, "user": place.user, **settings}), encoding="utf-8")
+    path.write_text(json.dumps(dict(settings)), encoding="utf-8")
     path.chmod(0o644)
 
 

@@ -330,12 +330,11 @@ def capture(stream: Stream) -> None:
     threading.Thread(target=forward, daemon=True).start()
 
 
-def confine_as_told() -> None:
+def confine_as_told(settings: Any) -> None:
     """Put up this process's walls, and go to the one folder that is left to write to."""
-    settings = json.loads((HERE / "confinement.json").read_text(encoding="utf-8"))
     import confine  # type: ignore[import-not-found]  # it lies beside this file, in the sandbox
 
-    if settings["supervised"]:
+    if settings.get("supervised"):
         confine.supervised(settings["user"])
     confine.confine(settings)
     for name in ("HOME", "TMPDIR", "COURSE_WORK"):  # in a container the room is empty
@@ -358,7 +357,7 @@ def serve(channel: Channel, shell: Any) -> None:
 
 def main() -> None:
     """Confine this process, then serve."""
-    confine_as_told()
+    confine_as_told(json.loads((HERE / "confinement.json").read_text(encoding="utf-8")))
     keep_to_the_shelf()
     channel = Channel()
     serve(channel, make_shell(channel))

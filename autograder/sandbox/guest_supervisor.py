@@ -1,12 +1,13 @@
-"""The supervisor of a warm start: it imports once what every submission imports, and forks a guest for each.
+"""The supervisor of warm starts: it imports once what every submission imports, and forks guests.
 
 Copied into the sandbox and run there as a program. It imports the guest's own course_lib, never the judge, and runs no
-foreign code: a child confines itself before it reads its first request. Of the grader it has one socket, which no
-child keeps. One guest lives at a time; when it ends, all that it started is ended with it.
+foreign code: a guest is a fork that confines itself before it reads its first request. Of the grader it has two
+sockets: the owner's, whose end is its own end, and one on which graders' workers call. For each caller it forks a
+deputy, which has one guest at a time, ends all that a guest started when it ends, and hands no socket on.
 
-- in: {"environment": {...}, "user": 1900000000} with the guest's standard input, output and error; {"end": true} to end
-  the guest; the socket's end, to end
-- out: "ready", once; "ended", for each guest, when nothing of it is left
+- from a caller: {"environment": {...}, "settings": {...}} with the guest's standard input, output and error;
+  {"end": true} to end the guest; the socket's end, to end
+- to a caller: "ready", once; "ended", for each guest, when nothing of it is left
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import json
 import os
 import pkgutil
 import random
+import select
+import signal
 import socket
 import sys
 from typing import Any
@@ -25,7 +28,7 @@ from typing import Any
 import confine  # type: ignore[import-not-found]  # both lie beside this file, in the sandbox
 import guest_kernel  # type: ignore[import-not-found]
 
-MAX_MESSAGE = 100_000
+MAX_MESSAGE = 150_000
 
 FIRST_CELLS = (
     "import matplotlib.pyplot as plt\nplt.plot([0, 1], label='$x^2$')\nplt.title('x')\nplt.legend()\nplt.show()",
@@ -52,15 +55,29 @@ def prepare() -> tuple[Any, Any]:
     shell.user_ns.update({name: fresh[name] for name in fresh if name not in shell.user_ns and name[:2] == "__"})
     for name in ("last_type", "last_value", "last_traceback", "last_exc"):
         vars(sys).pop(name, None)
+    close_fonts()
     gc.collect()
     gc.freeze()  # the children leave these objects, and with them their memory, as they are
     return channel, shell
 
 
+def close_fonts() -> None:
+    """Let go of the font files that drawing has opened: forks would share how far each has been read."""
+    from matplotlib import font_manager, mathtext
+
+    fonts: Any = font_manager
+    fonts._get_font.cache_clear()
+    parser: Any = mathtext.MathTextParser
+    parser._parse_cached.cache_clear()
+
+
 def settle_in(shell: Any) -> None:
-    """Use the new room, which lies where the supervisor's did, and draw random numbers of one's own."""
+    """Forget the supervisor's room for one's own, and draw random numbers of one's own."""
+    import matplotlib
     import numpy as np
 
+    mpl: Any = matplotlib
+    mpl.get_configdir = mpl.get_cachedir = lambda: os.environ["MPLCONFIGDIR"]  # they remember the supervisor's
     shell.ipython_dir = os.environ["IPYTHONDIR"]
     os.makedirs(shell.ipython_dir, exist_ok=True)  # noqa: PTH103
     shell.init_profile_dir(None)
@@ -68,30 +85,32 @@ def settle_in(shell: Any) -> None:
     np.random.seed()  # noqa: NPY002
 
 
-def become_guest(control: socket.socket, message: dict[str, Any], files: list[int], channel: Any, shell: Any) -> None:
-    """In the forked child: serve one submission. Does not return."""
-    confine.leave_supervisor()
+def become_guest(message: dict[str, Any], files: list[int], channel: Any, shell: Any) -> None:
+    """In a child of a deputy: serve one submission. Does not return."""
+    confine.leave_supervisor(signal.SIGKILL)
     for number, file in enumerate(files):
         os.dup2(file, number)
-    control.detach()
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))
     os.environ.clear()
     os.environ.update(message["environment"])
-    guest_kernel.confine_as_told()
+    guest_kernel.confine_as_told(message["settings"])
     settle_in(shell)
     guest_kernel.serve(channel, shell)
 
 
-def main() -> None:
-    """Prepare, then fork a guest for each message, until the grader is gone."""
-    control = socket.socket(fileno=int(sys.argv[1]))
-    control.set_inheritable(False)
-    channel, shell = prepare()
+def be_deputy(caller: socket.socket, channel: Any, shell: Any) -> None:
+    """In a child of the supervisor: fork a guest for each message of one caller. Does not return."""
+    confine.leave_supervisor(signal.SIGTERM)
     confine.take_in_orphans()
     told = confine.hear_signals()
-    control.send(b"ready")
+    supervisor = os.getppid()
+    caller.send(b"ready")
     while True:
-        data, files, _, _ = socket.recv_fds(control, MAX_MESSAGE, 3)
+        if caller not in select.select([told, caller], [], [])[0]:
+            if signal.SIGTERM in os.read(told, 64):
+                os._exit(0)
+            continue
+        data, files, _, _ = socket.recv_fds(caller, MAX_MESSAGE, 3)
         if not data:
             os._exit(0)
         message = json.loads(data)
@@ -99,13 +118,36 @@ def main() -> None:
             continue
         child = os.fork()
         if child == 0:
-            become_guest(control, message, files, channel, shell)
+            become_guest(message, files, channel, shell)
         for file in files:
             os.close(file)
-        _, gone = confine.oversee(child, message["user"], told, control.fileno())
-        if not gone:  # the grader sees the socket's end, and ends what can still be ended
+        _, gone = confine.oversee(child, message["settings"]["user"], told, caller.fileno())
+        if not gone or os.getppid() != supervisor:  # the caller sees the socket's end, and asks for another deputy
             os._exit(1)
-        control.send(b"ended")
+        caller.send(b"ended")
+
+
+def main() -> None:
+    """Prepare, then fork a deputy for each caller, until the owner is gone."""
+    owner, calls = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
+    channel, shell = prepare()
+    told = confine.hear_signals()
+    while True:
+        ready = select.select([told, owner, calls], [], [])[0]
+        if told in ready and {signal.SIGTERM, signal.SIGHUP} & set(os.read(told, 64)):
+            os._exit(0)
+        if owner in ready and not owner.recv(1):
+            os._exit(0)
+        confine.reap()
+        if calls in ready:
+            caller, _ = calls.accept()
+            if os.fork() == 0:
+                owner.detach()
+                calls.detach()
+                os.closerange(3, caller.fileno())
+                os.closerange(caller.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
+                be_deputy(caller, channel, shell)
+            caller.close()
 
 
 if __name__ == "__main__":

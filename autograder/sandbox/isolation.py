@@ -20,10 +20,12 @@ class Place:
     Attributes:
         folder: everything of this run, and nothing of another.
         user: the number of the user that it belongs to, None for the grader's own.
+        name: of the room, where several share the folder.
     """
 
     folder: Path
     user: int | None = None
+    name: str = "room"
 
     @property
     def guest(self) -> Path:
@@ -38,7 +40,7 @@ class Place:
     @property
     def room(self) -> Path:
         """The one folder that can be written to."""
-        return self.folder / "room"
+        return self.folder / self.name
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ class WarmIsolation(Isolation, Protocol):
         """Whether this machine has what such a guest's walls need."""
 
     def warm(self, place: Place) -> Launch:
-        """How to start the supervisor; its socket's number is to be added. The guest's room may be made anew."""
+        """How to start the supervisor; its sockets' numbers are to be added. The guest's room may be made anew."""
 
     def confinement(self, place: Place, limits: Limits) -> Mapping[str, Any]:
         """What a forked guest does to itself first; see :func:`autograder.sandbox.confine.confine`."""

@@ -19,7 +19,6 @@ import json
 import queue
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import nbformat
@@ -29,7 +28,7 @@ from autograder.sandbox import MAX_ANSWERS, CellRun, Limits, Request, Run, Sandb
 from autograder.sandbox.clock import Clock
 from autograder.sandbox.cold import ColdStart, Process, Start
 from autograder.sandbox.frames import Frames, Outputs, decode
-from autograder.sandbox.isolation import Isolation
+from autograder.sandbox.isolation import Isolation, Place
 from autograder.sandbox.warm import Keeper, WarmStart, warms
 from autograder.sandbox.watch import Watch
 
@@ -52,20 +51,13 @@ class KernelSandbox:
         keeper: of the supervisor from which guests are forked; None for cold starts.
     """
 
-    def __init__(self, isolation: Isolation | None = None, *, warm: bool = True) -> None:
-        """Choose the walls; nothing is started yet.
+    def __init__(self, isolation: Isolation, *, warm: bool = True) -> None:
+        """Nothing is started yet.
 
         Args:
-            isolation: the walls; without any, the first back end that works here.
+            isolation: the walls.
             warm: keep a supervisor that has made all imports, where the back end can.
-
-        Raises:
-            SandboxError: when none works.
         """
-        if isolation is None:
-            from autograder.sandbox.choice import best
-
-            isolation = best()
         self.isolation = isolation
         supervised = warms(isolation) if warm else None
         self.keeper = Keeper(supervised) if supervised else None
@@ -78,10 +70,19 @@ class KernelSandbox:
         """
         with self._start(request) as start:
             cells, answers, starts = _run_all(request, start)
-        folder = start.place.folder
-        hidden = {index: _hidden_in(cell, folder) for index, cell in cells.items()}
-        shown = _hide(answers.decode("utf-8", "surrogateescape"), folder).encode("utf-8", "surrogateescape")
+            place = start.place
+        hidden = {index: _hidden_in(cell, place) for index, cell in cells.items()}
+        shown = _hide(answers.decode("utf-8", "surrogateescape"), place).encode("utf-8", "surrogateescape")
         return Run(hidden, shown, starts)
+
+    def warm_up(self, withheld: Sequence[str]) -> None:
+        """Have imports made while something else is done, where that can be.
+
+        Raises:
+            SandboxError: when it does not start.
+        """
+        if self.keeper is not None:
+            self.keeper.warm_up(withheld)
 
     def close(self) -> None:
         """End the supervisor, where there is one."""
@@ -97,15 +98,15 @@ class KernelSandbox:
             start.close()
 
 
-def _hidden_in(cell: CellRun, folder: Path) -> CellRun:
+def _hidden_in(cell: CellRun, place: Place) -> CellRun:
     """What happened to a cell without this run's own folder, which is another one each time."""
-    outputs = tuple(nbformat.from_dict(json.loads(_hide(json.dumps(output), folder))) for output in cell.outputs)
-    return CellRun(cell.state, outputs, json.loads(_hide(json.dumps(cell.error), folder)))
+    outputs = tuple(nbformat.from_dict(json.loads(_hide(json.dumps(output), place))) for output in cell.outputs)
+    return CellRun(cell.state, outputs, json.loads(_hide(json.dumps(cell.error), place)))
 
 
-def _hide(text: str, folder: Path) -> str:
+def _hide(text: str, place: Place) -> str:
     """JSON in which the folder's name is as short as it is different."""
-    for path in (folder / "room", folder):
+    for path in (place.room, place.folder):
         text = text.replace(json.dumps(str(path))[1:-1], PLACE)
     return text
 

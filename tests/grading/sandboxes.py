@@ -41,7 +41,7 @@ QUICK = 3
 def problem(name: str) -> str:
     """Why a back end cannot be tried here, "" where it can."""
     if name not in _PROBLEMS:
-        _PROBLEMS[name] = choice.probe(WALLS[name].isolation)
+        _PROBLEMS[name] = choice.probe(WALLS[name], LESSON.withheld)
     return _PROBLEMS[name]
 
 
@@ -68,12 +68,11 @@ def run_cells(cells: Sequence[PlannedCell], walls: KernelSandbox | None = None, 
 
 
 def _guests(walls: KernelSandbox) -> int:
-    """How many processes of guests a supervisor has, itself not counted; they are forks of it."""
+    """How many processes of guests a deputy has: all below it."""
     if walls.keeper is None:
         return 0
-    program = psutil.Process(walls.keeper.supervisor(LESSON.withheld).pid)
-    found = [p for p in (program, *program.children(recursive=True)) if p.name() != "bwrap"]
-    return len(found) - 1
+    deputy = psutil.Process(walls.keeper.lane(LESSON.withheld).pid)
+    return len(deputy.children(recursive=True))
 
 
 def _environment(process: psutil.Process) -> dict[str, str]:

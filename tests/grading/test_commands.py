@@ -158,10 +158,10 @@ def test_when_the_grader_itself_fails_the_others_are_graded(
         hand_in(student, submission())
     real = ClassGrading.record
 
-    def fail(self: ClassGrading, student: str, notebook: Any) -> Any:
+    def fail(self: ClassGrading, recorder: Any, student: str, notebook: Any) -> Any:
         if student == "ada":
             raise OSError("the disk is full")
-        return real(self, student, notebook)
+        return real(self, recorder, student, notebook)
 
     monkeypatch.setattr(ClassGrading, "record", fail)
     out = tmp_path / "grades.json"

@@ -257,7 +257,7 @@ def test_a_job_ends_exactly_once_whatever_it_is(executor: str) -> None:
     given: Executor = InThisProcess(LESSON, SEED, QuickSandbox(), LIMITS)
     if executor == "processes":
         assignment = Assignment(
-            NAME, "tests.grading.fixture_lesson", json.dumps(LESSON.notebook).encode(), SEED, {"cell": 5.0}
+            NAME, "tests.grading.fixture_lesson", json.dumps(LESSON.notebook).encode(), SEED, {"cell": 5.0}, ""
         )
         given = LocalProcesses(assignment, QuickSandbox(), 2)
     ended = list(given.run([Job("a", b"no JSON"), Job("b", b"{}")], lambda: False))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from course_lib import exercises
 OF_THE_CHECKS = {
     "confine.py",
     "guest_kernel.py",
+    "guest_supervisor.py",
     "course_lib/check.py",
     "course_lib/exercises/__init__.py",
     "course_lib/exercises/answers.py",
@@ -27,7 +29,15 @@ FORBIDDEN = ("reference", "misconception", "Misconception", "default_rng([", "ho
 
 
 def held(folder: Path) -> set[str]:
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    """The files of a guest; what Python has compiled of them is theirs, and of no other."""
+    files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    compiled = {name for name in files if name.endswith(".pyc")}
+    of = {Path(importlib.util.source_from_cache(folder / name)).relative_to(folder).as_posix() for name in compiled}
+    stubs = {
+        name for name in files if name.endswith(".py") and "is not there in grading" in (folder / name).read_text()
+    }
+    assert of <= files - stubs
+    return files - compiled
 
 
 @pytest.mark.parametrize("lesson", sorted(exercises.LESSONS))

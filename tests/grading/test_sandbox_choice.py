@@ -25,8 +25,8 @@ POSIX = pytest.mark.skipif(os.name != "posix", reason="a program in the shell's 
 
 @pytest.fixture
 def nothing_works(monkeypatch: pytest.MonkeyPatch) -> None:
-    choice.best.cache_clear()
-    monkeypatch.setattr(choice, "probe", lambda isolation: f"{isolation.name} is missing, install it")
+    choice.forget()
+    monkeypatch.setattr(choice, "probe", lambda sandbox, _withheld: f"{sandbox.isolation.name} is missing, install it")
 
 
 @pytest.mark.usefixtures("nothing_works")
@@ -51,18 +51,18 @@ def test_no_walls_are_there_for_the_asking_only() -> None:
 @LINUX
 def test_what_holds_is_tried_once_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     tried = []
-    choice.best.cache_clear()
-    monkeypatch.setattr(choice, "probe", lambda isolation: tried.append(isolation.name) or "")
+    choice.forget()
+    monkeypatch.setattr(choice, "probe", lambda sandbox, _withheld: tried.append(sandbox.isolation.name) or "")
     assert choice.choose().isolation.name == "bubblewrap"
     assert choice.choose().isolation.name == "bubblewrap"
     assert tried == ["bubblewrap"]
     assert choice.choose("landlock").isolation.name == "landlock"
-    choice.best.cache_clear()
+    choice.forget()
 
 
 @LINUX
 def test_the_probe_sees_that_no_walls_are_no_walls() -> None:
-    said = choice.probe(NoIsolation())
+    said = choice.probe(KernelSandbox(NoIsolation()))
     assert said.startswith("the walls do not hold: from inside one can read the grader's files, read the project")
     assert "reach a server on this machine" in said
     assert "signal the grader's process" in said
@@ -171,7 +171,7 @@ def test_a_container_is_talked_with_over_its_input_and_output_and_removed(tmp_pa
 
 @POSIX
 def test_an_engine_that_does_not_keep_what_it_promises_is_not_used(tmp_path: Path) -> None:
-    assert "the walls do not hold" in choice.probe(engine(tmp_path))
+    assert "the walls do not hold" in choice.probe(KernelSandbox(engine(tmp_path)))
 
 
 @POSIX
