@@ -99,8 +99,11 @@ class DaskCluster:
                     raise ClusterError(_nobody(self._address, self.refused)) from None
             else:
                 last = time.monotonic()
-                yield checked(running.pop(future), future)
-                future.release()
+                if future.status in ("lost", "pending"):  # its worker went with the result: it is run again elsewhere
+                    future.add_done_callback(ended.put)
+                else:
+                    yield checked(running.pop(future), future)
+                    future.release()
             if time.monotonic() - looked > _LOOK_SECONDS:
                 looked = time.monotonic()
                 places = self._look(client)

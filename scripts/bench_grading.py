@@ -50,12 +50,13 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from autograder import sample_class  # noqa: E402
-from autograder.gradebook import Course, quiet  # noqa: E402
+from autograder.gradebook import Course, ensure_assignment, quiet  # noqa: E402
 from autograder.lesson import LessonSource  # noqa: E402
 from autograder.tools import put_scripts_on_path  # noqa: E402
 
 LEFT_OUT = {"idea", "explore", "use", "claim"}
 """Cells that neither side runs: they earn no points."""
+FRESH = "gradebook.fresh"
 STOCK_CONFIG = "c = get_config()\nc.CourseDirectory.source_directory = 'solutions'\n"
 
 
@@ -69,7 +70,10 @@ def class_course(folder: Path, lesson: str, size: int) -> None:
     config = (ROOT / "nbgrader_config.py").read_text(encoding="utf-8")
     (folder / "nbgrader_config.py").write_text(config, encoding="utf-8")
     course = Course(folder)
-    released = LessonSource.from_course(folder, lesson, course.config, "solutions").notebook
+    source_of = LessonSource.from_course(folder, lesson, course.config, "solutions")
+    ensure_assignment(course, source_of)
+    shutil.copy(folder / "gradebook.db", folder / FRESH)
+    released = source_of.notebook
     samples = [s for s in sample_class.read(ROOT / "sample_class" / lesson) if s.expected["outcome"] == "graded"]
     answers: dict[str, list[str]] = defaultdict(list)
     for piece in (piece for sample in samples for piece in sample.pieces):
@@ -226,10 +230,9 @@ def ours(course: Path, lesson: str, *more: str, watch: Callable[[int], None] = l
 
 
 def forget(course: Path) -> None:
-    """Remove every grade."""
+    """Remove every grade; the lesson stays in the gradebook, as it is in stock's."""
     shutil.rmtree(course / "autograded", ignore_errors=True)
-    for path in course.glob("gradebook.db*"):
-        path.unlink()
+    shutil.copy(course / FRESH, course / "gradebook.db")
 
 
 def stock(course: Path, lesson: str) -> tuple[float, float]:
@@ -243,13 +246,13 @@ STAGES = (
     ("intake and assembly", "autograder.class_grading", "ClassGrading.assembled"),
     ("cases drawn and encoded", "autograder.judge", "draw"),
     ("cases drawn and encoded", "autograder.judge", "encode"),
-    ("guest forked, walls up", "autograder.sandbox.warm", "Supervisor.begin"),
+    ("guest forked, walls up", "autograder.sandbox.warm", "Lane.begin"),
     ("guest forked, walls up", "autograder.sandbox.kernel", "_Guest.wait_until_ready"),
     ("cells", "autograder.sandbox.kernel", "_run_in"),
-    ("guest ended", "autograder.sandbox.warm", "Supervisor.end"),
+    ("guest ended", "autograder.sandbox.warm", "Lane.end"),
     ("judging", "autograder.judge", "judge"),
     ("feedback", "autograder.pipeline", "write_feedback"),
-    ("gradebook", "autograder.gradebook", "record"),
+    ("gradebook", "autograder.gradebook", "Recorder.record"),
     ("graded notebook written", "autograder.gradebook", "write_graded"),
 )
 

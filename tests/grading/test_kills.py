@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import re
@@ -15,6 +16,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from nbgrader.api import Gradebook, MissingEntry
 
@@ -104,7 +106,7 @@ def undisturbed(course: Course, root: Path, *, quick: bool) -> tuple[float, floa
 
 
 def trial(course: Course, hand_in: HandIn, root: Path, tmp_path: Path, size: int, kills: int, quick: bool) -> None:
-    """Kill the grader at random moments, going on each time; compare with a run that nobody disturbed."""
+    """Kill the grader or one of its processes at random moments, going on each time; compare with an undisturbed run."""
     hand_in_all(course, hand_in, size)
     gradebook.secret_seed(gradebook.seed_path(course.db_url, course.root, NAME))
     with (course.root / "nbgrader_config.py").open("a") as file:
@@ -120,6 +122,12 @@ def trial(course: Course, hand_in: HandIn, root: Path, tmp_path: Path, size: int
         time.sleep(rng.uniform(0, span))
         if grader.poll() is None:
             hit += 1
+            family = psutil.Process(grader.pid).children(recursive=True)
+            if family and rng.random() < 0.5:  # a worker, or whatever it has started; the grader goes on without
+                with contextlib.suppress(psutil.Error):
+                    rng.choice(family).kill()
+                    hit += 1
+                time.sleep(rng.uniform(0, span))
         else:
             span *= 0.7  # it ended first: the class is done, or the machine has become faster
         grader.kill()
