@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-NAMES = ("requirements", "requirements-dev", "requirements-audio")
+NAMES = ("requirements", "requirements-dev", "requirements-cluster", "requirements-audio")
 
 
 def lines(path: Path) -> list[str]:

@@ -106,7 +106,7 @@ def undisturbed(course: Course, root: Path, *, quick: bool) -> tuple[float, floa
 
 
 def trial(course: Course, hand_in: HandIn, root: Path, tmp_path: Path, size: int, kills: int, quick: bool) -> None:
-    """Kill the grader or one of its processes at random moments, going on each time; compare with an undisturbed run."""
+    """Kill the grader or one of its processes at random moments and go on; compare with a run that nobody disturbed."""
     hand_in_all(course, hand_in, size)
     gradebook.secret_seed(gradebook.seed_path(course.db_url, course.root, NAME))
     with (course.root / "nbgrader_config.py").open("a") as file:
