@@ -80,17 +80,19 @@ class DaskCluster:
         running: dict[Future[Any], Job] = {}
         ended: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
         places, looked, last = self.workers, time.monotonic(), time.monotonic()
+        all_taken = False
         while True:
-            while len(running) < AHEAD * places and not stopped():
+            while len(running) < AHEAD * places and not all_taken and not stopped():
                 job = next(waiting, None)
                 if job is None:
+                    all_taken = True
                     break
                 future = client.submit(
                     grade_here, self._station.name, job.notebook, pure=False, resources={self._station.name: 1}
                 )
                 running[future] = job
                 future.add_done_callback(ended.put)
-            if not running:
+            if not running and (all_taken or stopped()):
                 return
             try:
                 future = ended.get(timeout=POLL_SECONDS)

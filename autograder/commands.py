@@ -198,21 +198,19 @@ def _begin(lesson: str, workers: int, sandbox: str, *, unsafe: bool) -> tuple[st
 
     What is wrong with the arguments is said later, by what needs them.
     """
-    import importlib
-
     from autograder.executors import begin, workers_for
+    from autograder.lesson import withheld_in
     from autograder.sandbox import SandboxError, choice
     from course_lib import exercises
 
     if lesson not in exercises.LESSONS or sandbox not in choice.NAMES:
         return ()
-    module = exercises.LESSONS[lesson]
-    withheld = tuple(importlib.import_module(module).WITHHELD)
+    withheld = withheld_in(lesson)
     if not unsafe:
         with contextlib.suppress(SandboxError):
             choice.begin(sandbox, withheld)
     if workers_for(workers) > 1:
-        begin(module)
+        begin(exercises.LESSONS[lesson])
     return withheld
 
 

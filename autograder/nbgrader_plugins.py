@@ -30,7 +30,7 @@ from autograder.assemble import KEY, assemble
 from autograder.feedback import for_student
 from autograder.gradebook import Course, GradebookError
 from autograder.intake import from_bytes, from_path, shown_name, unfit
-from autograder.lesson import LessonSource
+from autograder.lesson import LessonSource, withheld_in
 from autograder.pipeline import UNSAFE, grade_assembled
 from autograder.sandbox import Limits, Sandbox, SandboxError
 from autograder.sandbox.choice import NAMES, choose
@@ -77,7 +77,7 @@ def _guard(converter: Autograde) -> None:
         ignored = directory.ignore
         try:
             settings = RunAndJudge(config=converter.config)
-            settings.chosen_sandbox()
+            settings.chosen_sandbox(directory.assignment_id)
             if settings.unsafe:
                 converter.log.warning(UNSAFE)
             with gradebook.only_grader(_course(converter), directory.assignment_id):
@@ -134,13 +134,13 @@ class RunAndJudge(NbGraderPreprocessor):  # type: ignore[misc]
     sandbox = Enum(NAMES, "auto", help="The walls around submitted code.").tag(config=True)
     unsafe = Bool(False, help="Run without walls: for code of your own, and only for that.").tag(config=True)
 
-    def chosen_sandbox(self) -> Sandbox:
-        """The sandbox that the settings ask for.
+    def chosen_sandbox(self, lesson: str) -> Sandbox:
+        """The sandbox that the settings ask for, to grade `lesson` in.
 
         Raises:
             SandboxError: where it does not work here, with what to do.
         """
-        return choose(self.sandbox, unsafe=self.unsafe)
+        return choose(self.sandbox, unsafe=self.unsafe, withheld=withheld_in(lesson))
 
     def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
         """Grade the notebook."""
@@ -150,7 +150,7 @@ class RunAndJudge(NbGraderPreprocessor):  # type: ignore[misc]
             gradebook.seed_path(resources["nbgrader"]["db_url"], Path(converter.coursedir.root), lesson.name)
         )
         limits = Limits(cell=self.cell_timeout, total=self.total_timeout)
-        graded = grade_assembled(nb, lesson, seed, self.chosen_sandbox(), limits)
+        graded = grade_assembled(nb, lesson, seed, self.chosen_sandbox(lesson.name), limits)
         nb.metadata[KEY]["student"] = resources["nbgrader"]["student"]
         _tell(self.log, resources, graded.notes)
         return graded.notebook, resources

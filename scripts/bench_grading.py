@@ -9,7 +9,6 @@ submissions are the same. In every round, one after the other:
 - ours: `python -m autograder grade`, the whole class, walls up, one worker for each processor;
 - stock: `nbgrader autograde` of one part of the class, a kernel for each submission and no walls;
 - stock x2: two such processes at once, each with one half of the part and a gradebook of its own;
-- otter, where otter-grader is installed: `otter.api.grade_submission` of a few of them, one by one;
 - the floor: the cells alone, in one process for each processor that has imported everything.
 
 Starting up is counted everywhere but in the floor. That the grades are the same is shown by a hash over every mark of
@@ -309,11 +308,12 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=100, help="submissions (default: 100)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds; the median is printed (default: 3)")
     parser.add_argument("--ours", action="store_true", help="only our own times and where they go; a minute")
+    parser.add_argument("--scale", action="store_true", help="only ours, for 10, 100 and 1,000, and for endless loops")
     given = parser.parse_args()
     put_scripts_on_path()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
-        measure(Path(temporary), given, cores)
+        (scale if given.scale else measure)(Path(temporary), given, cores)
 
 
 def measure(folder: Path, given: argparse.Namespace, cores: int) -> None:
@@ -353,6 +353,37 @@ def measure(folder: Path, given: argparse.Namespace, cores: int) -> None:
     print("\nWhere ours goes, one submission after the other, ms a submission:")
     for stage, milliseconds in breakdown(course, lesson, students[:40]).items():
         print(f"  {stage:28s}{milliseconds:8.1f}")
+
+
+def scale(folder: Path, given: argparse.Namespace, cores: int) -> None:
+    """How cost grows with the class, and what endless loops cost."""
+    from autograder.sandbox import Limits
+
+    print(f"{given.lesson}, {cores} processors; {machine()}")
+    seconds: dict[int, float] = {}
+    for size in (10, 100, 1_000):
+        course = folder / f"class{size}"
+        class_course(course, given.lesson, size)
+        memory = Memory()
+        seconds[size], _ = ours(course, given.lesson, watch=memory)
+        most = ", ".join(f"{kind} {megabytes:.0f}" for kind, megabytes in memory.most.items())
+        print(f"  {size} submissions in {seconds[size]:.1f} s; MB at most: {most}", flush=True)
+    slopes = [1_000 * (seconds[b] - seconds[a]) / (b - a) for a, b in ((10, 100), (100, 1_000))]
+    start = seconds[10] - 0.01 * slopes[0]
+    print(f"  ms for each further submission: {slopes[0]:.0f} from 10 to 100, {slopes[1]:.0f} from 100 to 1,000; "
+          f"starting up: {start:.1f} s")  # fmt: skip
+    course = folder / "class100"
+    loops = [path.name for path in sorted((course / "submitted").iterdir())][::20]
+    for student in loops:
+        path = course / "submitted" / student / given.lesson / f"{given.lesson}.ipynb"
+        notebook = nbformat.read(path, as_version=4)
+        answer = next(cell for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("solution"))
+        answer.source = f"# {student}\nwhile True:\n    pass"
+        nbformat.write(notebook, path)
+    took, _ = ours(course, given.lesson)
+    limits = len(loops) * Limits.cell / cores
+    print(f"  100 submissions, {len(loops)} of them endless loops: {took:.1f} s; their limits over the processors "
+          f"{limits:.1f} s, the class without them {seconds[100]:.1f} s")  # fmt: skip
 
 
 def note(

@@ -117,7 +117,7 @@ class Lane:
             with _short(folder) as short:
                 self._caller.connect(f"{short}/{_SOCKET}")
             if not select.select([self._caller], [], [], START_SECONDS)[0]:
-                raise SandboxError(f"the sandbox's supervisor was not ready after {START_SECONDS:.0f} seconds")
+                raise TimeoutError(f"it was not ready after {START_SECONDS:.0f} seconds")
             said, ancillary, _, _ = self._caller.recvmsg(64, socket.CMSG_SPACE(_CREDENTIALS.size))
         except OSError as error:
             self.close()
