@@ -1,18 +1,10 @@
-"""`python -m autograder`: one command for each thing an author or instructor does.
-
-Commands import what they need when they run, so that `--help` answers at once.
-"""
+"""`python -m autograder`: one command for each thing an author or instructor does."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
-from rich.console import Console
-from rich.markup import escape
 
-from autograder import commands
+from autograder.commands import build, collect, demo, export, grade, report, sandbox
 
 app = typer.Typer(
     help="Build the lessons, grade what learners hand in, and see how the class did.",
@@ -22,8 +14,6 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_show_locals=False,
 )
-console = Console()
-errors = Console(stderr=True)
 
 
 @app.callback()
@@ -33,56 +23,10 @@ def main() -> None:
     put_scripts_on_path()
 
 
-@app.command()
-def build(
-    lessons: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="LESSON", help="01 or 01_backpropagation; without any, all."),
-    ] = None,
-    check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; say where the notebooks differ from their sources.")
-    ] = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="Run the solutions again even if no cell has changed since the last run.")
-    ] = False,
-    format_: Annotated[
-        bool, typer.Option("--format", help="First rewrite the sources as JupyterLab would save them.")
-    ] = False,
-    root: Annotated[Path, typer.Option(help="The project's folder.", show_default="here")] = Path(),
-) -> None:
-    """Build the notebooks of lessons from their one source, `solutions/LESSON.md`.
-
-    Writes the executed solution to solutions/LESSON/ and the student notebook to lessons/LESSON/. Refuses a lesson
-    whose cells break a rule of CONTRIBUTING.md, whose solution fails, or whose solution would reach a student.
-    """
-    from autograder import building
-
-    if check and (force or format_):
-        raise typer.BadParameter("--check writes nothing, so it goes with neither --force nor --format")
-    try:
-        if check:
-            problems = building.check(root, lessons or ())
-            if problems:
-                raise building.BuildError(problems)
-            console.print("[green]Every notebook is what its source gives.[/]")
-            return
-        if format_:
-            for path in building.format_sources(root, lessons or ()):
-                console.print(f"rewrote {path}")
-        with console.status("reading") as status:
-            done = building.build(root, lessons or (), force=force, tell=lambda said: status.update(escape(said)))
-    except building.BuildError as error:
-        for problem in error.problems:
-            said = f"[bold red]{escape(problem.where)}[/]: {escape(problem.what)}"
-            errors.print(said, highlight=False, soft_wrap=True)
-        errors.print(f"\n{len(error.problems)} to mend; the rules are in CONTRIBUTING.md.")
-        raise typer.Exit(1) from None
-    if not done:
-        console.print("There is no lesson yet: solutions/ holds no .md file.")
-    for built in done:
-        ran = "ran its solution" if built.executed else "its solution is that of the last run"
-        wrote = "student notebook written" if built.changed else "student notebook unchanged"
-        console.print(f"[green]{built.lesson}[/]: {ran}, {wrote}")
-
-
-commands.register(app)
+app.command()(build.build)
+app.command(epilog=collect.EXIT_CODES)(collect.collect)
+app.command(epilog=grade.EXIT_CODES)(grade.grade)
+app.command()(report.report)
+app.command()(export.export)
+app.command()(demo.demo)
+app.command()(sandbox.sandbox)

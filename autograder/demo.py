@@ -51,7 +51,7 @@ def run_demo(root: Path, directory: Path, console: Console) -> bool:
     Raises:
         DemoError: when a step fails.
     """
-    from autograder.commands import progress_bar
+    from autograder.terminal import progress_bar
 
     directory = directory.resolve()
     lessons = sorted(path.parent.name for path in (root / "sample_class").glob("*/grades.toml"))
