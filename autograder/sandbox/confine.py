@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import math
 import os
 import select
 import signal
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 _PR_SET_PDEATHSIG = 1
@@ -191,7 +192,9 @@ def supervised(user: int | None) -> None:
     told = hear_signals()
     for stream in (0, 1):  # the conversation is the child's
         os.close(stream)
-    status, _ = oversee(child, user, told)
+    status, gone = oversee(child, user, told)
+    if not gone:
+        end_all(user)
     os._exit(os.waitstatus_to_exitcode(status) & 0x7F)
 
 
@@ -243,18 +246,26 @@ def oversee(child: int, user: int | None, told: int, control: int | None = None)
         woken = os.read(told, 64) if told in ready else b""
         if control in ready or signal.SIGTERM in woken or signal.SIGHUP in woken:
             break
-    return status, _end_all(user)
+    return status, end_all(user, _KILL_SECONDS)
 
 
-def _end_all(user: int | None) -> bool:
-    """End all descendants; whether none is left."""
-    until = time.monotonic() + _KILL_SECONDS
+def end_all(user: int | None, seconds: float = math.inf, spared: Collection[int] = ()) -> bool:
+    """End all descendants of this process, which has taken in orphans; whether none is left.
+
+    Args:
+        user: the number that they changed to, whose processes can be ended all at once.
+        seconds: how long to try.
+        spared: children that are left alone, with all that is theirs.
+    """
+    until = time.monotonic() + seconds
     while not _childless():
         if time.monotonic() > until:
             return False
         if user is not None:
             _end_user(user)
-        left = _descendants()
+        left = _descendants(spared)
+        if spared and not left:
+            break
         for number in (signal.SIGSTOP, signal.SIGKILL):  # first nobody moves, then nobody is left
             for pid in left:
                 with contextlib.suppress(OSError):
@@ -288,11 +299,6 @@ def _end_user(user: int) -> None:
         os.waitpid(child, 0)
 
 
-def reap() -> None:
-    """Take notice of the children that have ended."""
-    list(_reaped())
-
-
 def _reaped() -> Iterable[tuple[int, int]]:
     while True:
         try:
@@ -304,7 +310,23 @@ def _reaped() -> Iterable[tuple[int, int]]:
         yield pid, status
 
 
-def _descendants() -> list[int]:
+def children() -> set[int]:
+    """The children of this process."""
+    return {pid for pid, parent in _parents().items() if parent == os.getpid()}
+
+
+def _descendants(spared: Collection[int]) -> list[int]:
+    parents = _parents()
+    found: list[int] = []
+    layer = [os.getpid()]
+    while layer:
+        layer = [pid for pid, parent in parents.items() if parent in layer and pid not in spared]
+        found += layer
+    return found
+
+
+def _parents() -> dict[int, int]:
+    """The parent of each process that runs; see proc(5)."""
     parents: dict[int, int] = {}
     for name in os.listdir("/proc"):  # noqa: PTH208
         if name.isdigit():
@@ -313,12 +335,7 @@ def _descendants() -> list[int]:
                     fields = file.read().rpartition(b")")[2].split()
                 if fields[0] != b"Z":
                     parents[int(name)] = int(fields[1])
-    found: list[int] = []
-    layer = [os.getpid()]
-    while layer:
-        layer = [pid for pid, parent in parents.items() if parent in layer]
-        found += layer
-    return found
+    return parents
 
 
 def _allow(rules: int, path: str, rights: int) -> None:

@@ -122,7 +122,9 @@ def be_deputy(caller: socket.socket, channel: Any, shell: Any) -> None:
         for file in files:
             os.close(file)
         _, gone = confine.oversee(child, message["settings"]["user"], told, caller.fileno())
-        if not gone or os.getppid() != supervisor:  # the caller sees the socket's end, and asks for another deputy
+        if not gone or os.getppid() != supervisor:
+            caller.close()  # who sees that, and asks for another deputy
+            confine.end_all(message["settings"]["user"])
             os._exit(1)
         caller.send(b"ended")
 
@@ -132,21 +134,27 @@ def main() -> None:
     owner, calls = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
     channel, shell = prepare()
     told = confine.hear_signals()
+    confine.take_in_orphans()
+    deputies: set[int] = set()
     while True:
         ready = select.select([told, owner, calls], [], [])[0]
         if told in ready and {signal.SIGTERM, signal.SIGHUP} & set(os.read(told, 64)):
             os._exit(0)
         if owner in ready and not owner.recv(1):
             os._exit(0)
-        confine.reap()
+        if told in ready:  # a deputy that was killed may have left a guest
+            confine.end_all(None, spared=deputies)
+            deputies &= confine.children()
         if calls in ready:
             caller, _ = calls.accept()
-            if os.fork() == 0:
+            deputy = os.fork()
+            if deputy == 0:
                 owner.detach()
                 calls.detach()
                 os.closerange(3, caller.fileno())
                 os.closerange(caller.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
                 be_deputy(caller, channel, shell)
+            deputies.add(deputy)
             caller.close()
 
 

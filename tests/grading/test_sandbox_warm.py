@@ -120,13 +120,19 @@ def test_where_the_supervisor_is_killed_another_one_goes_on(warm: KernelSandbox,
         until = time.monotonic() + 20.0
         while not process.children() and time.monotonic() < until:
             time.sleep(0.01)
-        time.sleep(0.3)
+        time.sleep(0.5)
+        family.extend(process.children(recursive=True))
         victim.kill()
 
+    family: list[psutil.Process] = []
     killer = threading.Thread(target=kill)
     killer.start()
-    done = run("import time\ntime.sleep(2.0)", RIGHT["scale"], walls=warm, cell=30.0)
+    # One that has left the guest's session and lost its parent ends too.
+    slips = "import os, time\nif os.fork() == 0:\n    os.setsid()\n    os.fork()\n    time.sleep(1_000)\ntime.sleep(2.0)"
+    done = run(slips, RIGHT["scale"], walls=warm, cell=30.0)
     killer.join()
+    assert len(family) >= 3
+    assert psutil.wait_procs(family, timeout=20.0)[1] == []
     assert states(done) == ["ok", "crashed", "ok", "ok"]
     assert len(done.answers.splitlines()) == 3
     assert deputy(warm) != process
