@@ -72,7 +72,9 @@ class Bubblewrap:
 
     def confinement(self, place: Place, limits: Limits) -> dict[str, Any]:
         """What a forked guest does to itself first."""
-        settings = confinement(place, limits)
+        seen = view()  # in the namespaces its hidden folders are empty, and of the packages' nothing else is there
+        packages = {path.parent for path in seen.shelf.values()}
+        settings = confinement(place, limits, visible=(*seen.readable, *sorted(packages)))
         # Programs that IPython starts write to a terminal; those of the machine are not there.
         settings["landlock"]["writable"] += ["/dev/ptmx", "/dev/pts"]
         return {**settings, "limits": self._resource_limits(place, limits)}

@@ -43,6 +43,9 @@ class Start(Protocol):
             SandboxError: when it does not start.
         """
 
+    def number(self, process: Process) -> int | None:
+        """The number that a guest which is ready has on this machine; None where it has to be looked for."""
+
     def end(self, process: Process) -> None:
         """End it and everything that it started; returns when they are gone."""
 
@@ -91,6 +94,9 @@ class ColdStart:
             )
         except OSError as error:
             raise SandboxError(f"the sandbox did not start: {error}") from error
+
+    def number(self, process: Process) -> int | None:
+        """None; see :class:`Start`."""
 
     def end(self, process: Process) -> None:
         """End it; see :class:`Start`."""
@@ -161,4 +167,4 @@ def _mark(process: psutil.Process) -> str:
         return ""
 
 
-__all__ = ["ColdStart", "Process", "Start", "end_program"]
+__all__ = ["ColdStart", "Process", "Start", "end_program", "family"]

@@ -236,6 +236,7 @@ def oversee(child: int, user: int | None, told: int, control: int | None = None)
         How the child ended, as `os.waitpid` says it, 0 where it did not by itself; and whether nothing is left.
     """
     status = 0
+    ended: dict[int, int] = {}
     watched = [told] if control is None else [told, control]
     while True:
         ended = dict(_reaped())
@@ -246,6 +247,10 @@ def oversee(child: int, user: int | None, told: int, control: int | None = None)
         woken = os.read(told, 64) if told in ready else b""
         if control in ready or signal.SIGTERM in woken or signal.SIGHUP in woken:
             break
+    if child not in ended:  # alone, as most are, it needs no search for others
+        with contextlib.suppress(OSError):
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
     return status, end_all(user, _KILL_SECONDS)
 
 

@@ -84,21 +84,21 @@ def write_settings(place: Place, settings: Mapping[str, Any]) -> None:
 def clear_room(place: Place) -> None:
     """A new room to write to: what a dead guest filled must not stop the next."""
     remove(place.room)
-    for name in ("home", "work", "tmp", "shm"):
-        (place.room / name).mkdir(parents=True)
-    _copy_fonts(place.room / "home" / "matplotlib")
+    folders = [place.room, *(place.room / name for name in ("home", "work", "tmp", "shm", "home/matplotlib"))]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    # The list of fonts that matplotlib would otherwise take seconds to make, a copy for each run.
+    lists = [Path(shutil.copyfile(path, folders[-1] / path.name)) for path in _font_lists()]
     if place.user is not None:
-        for path in (place.room, *place.room.rglob("*")):
+        for path in (*folders, *lists):
             os.chown(path, place.user, place.user, follow_symlinks=False)
 
 
-def _copy_fonts(folder: Path) -> None:
-    """The list of fonts that matplotlib would otherwise take seconds to make, a copy for each run."""
+@functools.cache
+def _font_lists() -> tuple[Path, ...]:
     import matplotlib.font_manager  # makes the list where there is none yet
 
-    folder.mkdir()
-    for path in Path(matplotlib.get_cachedir()).glob("fontlist-*.json"):
-        shutil.copyfile(path, folder / path.name)
+    return tuple(Path(matplotlib.get_cachedir()).glob("fontlist-*.json"))
 
 
 def remove(folder: Path) -> None:

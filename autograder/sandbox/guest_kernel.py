@@ -32,6 +32,8 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 MAX_FRAME = 2_000_000
 """The grader reads no longer frame; an output that would be longer is left out."""
+MAX_MESSAGE = 150_000
+"""The longest message with which a supervisor is asked for a guest: its environment and its walls."""
 MAX_TEXT = 60_000
 """A longer piece of text goes out in several frames."""
 

@@ -7,7 +7,8 @@ deputy, which has one guest at a time, ends all that a guest started when it end
 
 - from a caller: {"environment": {...}, "settings": {...}} with the guest's standard input, output and error;
   {"end": true} to end the guest; the socket's end, to end
-- to a caller: "ready", once; "ended", for each guest, when nothing of it is left
+- to a caller: "ready", once; "guest", for each, from it before it does anything else, as the kernel says with a message
+  whose it is; "ended", for each guest, when nothing of it is left
 """
 
 from __future__ import annotations
@@ -27,8 +28,6 @@ from typing import Any
 
 import confine  # type: ignore[import-not-found]  # both lie beside this file, in the sandbox
 import guest_kernel  # type: ignore[import-not-found]
-
-MAX_MESSAGE = 150_000
 
 FIRST_CELLS = (
     "import matplotlib.pyplot as plt\nplt.plot([0, 1], label='$x^2$')\nplt.title('x')\nplt.legend()\nplt.show()",
@@ -85,9 +84,10 @@ def settle_in(shell: Any) -> None:
     np.random.seed()  # noqa: NPY002
 
 
-def become_guest(message: dict[str, Any], files: list[int], channel: Any, shell: Any) -> None:
+def become_guest(message: dict[str, Any], files: list[int], caller: socket.socket, channel: Any, shell: Any) -> None:
     """In a child of a deputy: serve one submission. Does not return."""
     confine.leave_supervisor(signal.SIGKILL)
+    caller.send(b"guest")
     for number, file in enumerate(files):
         os.dup2(file, number)
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))
@@ -110,7 +110,7 @@ def be_deputy(caller: socket.socket, channel: Any, shell: Any) -> None:
             if signal.SIGTERM in os.read(told, 64):
                 os._exit(0)
             continue
-        data, files, _, _ = socket.recv_fds(caller, MAX_MESSAGE, 3)
+        data, files, _, _ = socket.recv_fds(caller, guest_kernel.MAX_MESSAGE, 3)
         if not data:
             os._exit(0)
         message = json.loads(data)
@@ -118,7 +118,7 @@ def be_deputy(caller: socket.socket, channel: Any, shell: Any) -> None:
             continue
         child = os.fork()
         if child == 0:
-            become_guest(message, files, channel, shell)
+            become_guest(message, files, caller, channel, shell)
         for file in files:
             os.close(file)
         _, gone = confine.oversee(child, message["settings"]["user"], told, caller.fileno())

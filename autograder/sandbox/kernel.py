@@ -174,6 +174,7 @@ def _guest(start: Start, request: Request, answers: bytearray, clock: Clock) -> 
         watch = Watch(process.pid, start.place.room, request.limits)
         running = _Guest(process, frames, watch, clock, request.limits, answers)
         running.wait_until_ready()
+        clock.follow(watch.begin(start.number(process)))
         yield running
     finally:
         start.end(process)
@@ -217,7 +218,6 @@ class _Guest:
                     raise SandboxError(f"the sandbox ended as it started: {said or 'it gave no reason'}") from None
                 continue
             if kind == b"R":
-                self._clock.follow(self._watch.begin())
                 return
         raise SandboxError(f"the sandbox was not ready after {START_SECONDS:.0f} seconds")
 

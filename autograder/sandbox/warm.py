@@ -27,11 +27,11 @@ from typing import IO, Any
 from autograder.sandbox import Request, SandboxError
 from autograder.sandbox.cold import END_SECONDS, Process, end_program
 from autograder.sandbox.folder import Folder, clear_room, open_to_guest, remove
+from autograder.sandbox.guest_kernel import MAX_MESSAGE
 from autograder.sandbox.isolation import Isolation, Place, WarmIsolation, environment
 
 START_SECONDS = 60.0
 """How long the supervisor may take for its imports."""
-MAX_MESSAGE = 150_000
 _SOCKET = "calls"
 _CREDENTIALS = struct.Struct("3i")  # unix(7): process, user, group
 
@@ -118,16 +118,14 @@ class Lane:
                 self._caller.connect(f"{short}/{_SOCKET}")
             if not select.select([self._caller], [], [], START_SECONDS)[0]:
                 raise TimeoutError(f"it was not ready after {START_SECONDS:.0f} seconds")
-            said, ancillary, _, _ = self._caller.recvmsg(64, socket.CMSG_SPACE(_CREDENTIALS.size))
+            said, pid = self._receive()
         except OSError as error:
             self.close()
             raise SandboxError(f"the sandbox's supervisor is gone: {error}") from error
         if said != b"ready":
             self.close()
             raise SandboxError("the sandbox's supervisor is gone")
-        self._caller.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 0)
-        # The kernel says who wrote, by the number that the process has here.
-        self.pid: int = _CREDENTIALS.unpack(ancillary[0][2])[0]
+        self.pid = pid
         self._name = f"room-{self.pid}"
 
     def begin(self, request: Request) -> Guest:
@@ -164,14 +162,19 @@ class Lane:
             guest.wait(until - time.monotonic())
         return guest.poll() == 0
 
-    def hear(self, seconds: float) -> bytes | None:
-        """What the deputy says, b"" when it is gone; None when it says nothing for so long."""
+    def hear(self, seconds: float) -> tuple[bytes, int] | None:
+        """What the deputy or a guest says, b"" when they are gone, and whose it is; None for nothing in that time."""
         if not select.select([self._caller], [], [], seconds)[0]:
             return None
         try:
-            return self._caller.recv(64)
+            return self._receive()
         except OSError:
-            return b""
+            return b"", 0
+
+    def _receive(self) -> tuple[bytes, int]:
+        """A message, and who sent it: the kernel says that, by the number that the process has here."""
+        said, ancillary, _, _ = self._caller.recvmsg(64, socket.CMSG_SPACE(_CREDENTIALS.size))
+        return said, _CREDENTIALS.unpack(ancillary[0][2])[0] if ancillary else 0
 
     def close(self) -> None:
         """Hang up: the deputy ends, and its guest with it."""
@@ -181,7 +184,11 @@ class Lane:
 
 
 class Guest:
-    """A guest, as :class:`autograder.sandbox.cold.Process` has it."""
+    """A guest, as :class:`autograder.sandbox.cold.Process` has it; `pid` is its deputy's.
+
+    Attributes:
+        number: its own, once it has said something.
+    """
 
     def __init__(self, lane: Lane, stdin: int, stdout: int, stderr: int) -> None:
         self.pid = lane.pid
@@ -189,6 +196,7 @@ class Guest:
         self.stdout: IO[bytes] | None = open(stdout, "rb", buffering=0)  # noqa: SIM115
         self.stderr: IO[bytes] | None = open(stderr, "rb", buffering=0)  # noqa: SIM115
         self.lane = lane
+        self.number: int | None = None
         self._status: int | None = None
 
     def poll(self) -> int | None:
@@ -198,8 +206,11 @@ class Guest:
 
     def wait(self, seconds: float) -> None:
         """Wait until it has ended, at most so long."""
-        if self._status is None and (said := self.lane.hear(seconds)) is not None:
-            self._status = 0 if said == b"ended" else 1
+        while self._status is None and (said := self.lane.hear(seconds)) is not None:
+            if said[0] == b"guest":
+                self.number = said[1]
+            else:
+                self._status = 0 if said[0] == b"ended" else 1
 
 
 class Keeper:
@@ -294,6 +305,12 @@ class WarmStart:
         guest = lane.begin(self._request)
         self.place = lane.place
         return guest
+
+    def number(self, process: Process) -> int | None:
+        """The guest's own number, which it has sent before it was ready."""
+        assert isinstance(process, Guest)
+        process.poll()
+        return process.number
 
     def end(self, process: Process) -> None:
         """End a guest, in the end by hanging up."""

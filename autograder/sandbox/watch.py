@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]
 
 from autograder.sandbox import Limits
+from autograder.sandbox.cold import family
 
 SECONDS = 0.2
 """The least time between two looks."""
@@ -26,14 +27,19 @@ class Watch:
         self._next = 0.0
         self._helpers = 0
 
-    def begin(self) -> int:
+    def begin(self, number: int | None) -> int:
         """Call when the guest is ready and has run nothing foreign; returns its number.
 
-        What stands between it and the program that was started is the back end's own, and does not count.
+        Args:
+            number: the guest's, where it is known to be a child of the program that was started. Otherwise what stands
+                between the two is the back end's own, and does not count.
         """
-        family = self._family()
-        self._helpers = max(0, len(family) - 1)
-        return family[-1].pid if family else self._pid
+        self._next = time.monotonic() + SECONDS
+        if number is not None:
+            return number
+        found = family(self._pid)
+        self._helpers = max(0, len(found) - 1)
+        return found[-1].pid if found else self._pid
 
     def exceeded(self, *, now: bool = False) -> str:
         """What is over its limit, as a sentence; "" for nothing, or when it was looked at a moment ago.
@@ -49,20 +55,13 @@ class Watch:
         self._next = time.monotonic() + max(SECONDS, 4 * (time.monotonic() - begin))
         return said
 
-    def _family(self) -> list[psutil.Process]:
-        try:
-            found: list[psutil.Process] = psutil.Process(self._pid).children(recursive=True)
-        except psutil.Error:
-            return []
-        return found
-
     def _processes(self) -> str:
-        family = self._family()
+        found = family(self._pid)
         most = self._limits.processes
-        if len(family) > most:
+        if len(found) > most:
             return f"more than {most} processes at once"
         memory = threads = 0
-        for process in family:
+        for process in found:
             try:
                 memory += process.memory_info().rss
                 threads += process.num_threads()
@@ -71,7 +70,7 @@ class Watch:
         if threads - self._helpers > most:
             return f"more than {most} processes and threads at once"
         # What forks share counts once: asked for only where it matters, as the answer takes the kernel some time.
-        over = memory > self._limits.memory and sum(map(_share, family)) > self._limits.memory
+        over = memory > self._limits.memory and sum(map(_share, found)) > self._limits.memory
         return f"more than {self._limits.memory / 1e6:,.0f} MB of memory" if over else ""
 
     def _files(self) -> str:
