@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all parity mutants lab bench bench-grading build audio lint format pins clean
+.PHONY: help setup demo test test-all parity mutants lab bench bench-grading build student-kit audio lint format pins clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -20,7 +20,8 @@ COVERED := $(VENV)/coverage.json
 COVER := --cov=course_lib --cov-branch --cov-report=json:$(COVERED)
 export COVERAGE_FILE := $(VENV)/coverage
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
-	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
+	--no-header --no-annotate --no-emit-index-url --no-emit-find-links $(UPGRADE)
+EXTRAS := dev cluster postgresql similarity audio
 
 help: ## this list
 	@echo "make TARGET, where TARGET is one of"
@@ -69,6 +70,9 @@ bench: $(VENV)/dev.stamp ## time training steps beside PyTorch's, the import, an
 build: $(VENV)/dev.stamp ## rebuild the notebooks whose source has changed
 	$(BIN)/python -m autograder build
 
+student-kit: $(VENV)/dev.stamp ## what students get, as one file: dist/student-kit-VERSION.zip
+	$(BIN)/python -m autograder student-kit
+
 audio: $(VENV)/audio.stamp ## render what the lessons say aloud, where it has changed (needs npm the first time)
 	$(BIN)/python scripts/make_audio.py
 
@@ -82,20 +86,16 @@ format: $(VENV)/dev.stamp ## rewrite code and lesson sources in the house style
 	$(BIN)/ruff format .
 	$(BIN)/python -m autograder build --format
 
-pins: $(VENV)/dev.stamp ## write requirements*.txt from requirements*.in (needs a network)
-	$(COMPILE) requirements.in --output-file core.pins
-	$(COMPILE) requirements-dev.in --constraints core.pins --output-file dev.pins
-	$(COMPILE) requirements-cluster.in --constraints core.pins --output-file cluster.pins
-	$(COMPILE) requirements-audio.in --constraints core.pins --output-file audio.pins
-	{ echo "# Written by make pins from requirements.in, where the reasons are." && cat core.pins && \
-		echo "--editable ." ; } > requirements.txt
-	{ echo "# Written by make pins from requirements-dev.in, where the reasons are." && cat dev.pins ; } \
-		> requirements-dev.txt
-	{ echo "# Written by make pins from requirements-cluster.in, where the reasons are." && cat cluster.pins ; } \
-		> requirements-cluster.txt
-	{ echo "# Written by make pins from requirements-audio.in, where the reasons are." && cat audio.pins ; } \
-		> requirements-audio.txt
-	rm core.pins dev.pins cluster.pins audio.pins
+pins: $(VENV)/dev.stamp ## write requirements*.txt from requirements*.in (needs a network); newer versions: make pins UPGRADE=--upgrade
+	for file in requirements.txt $(EXTRAS:%=requirements-%.txt); do \
+		grep -v -e '^#' -e '^--' "$$file" > "$${file%.txt}.pins" || true; done
+	$(COMPILE) requirements.in --output-file requirements.pins
+	for extra in $(EXTRAS); do \
+		$(COMPILE) requirements-$$extra.in --constraints requirements.pins --output-file requirements-$$extra.pins || exit 1; done
+	for file in requirements $(EXTRAS:%=requirements-%); do \
+		{ echo "# Written by make pins from $$file.in, where the reasons are." && cat $$file.pins ; } > $$file.txt; done
+	echo "--editable ." >> requirements.txt
+	rm *.pins
 
 clean: ## remove the environment, caches, and what the demo wrote
 	rm -rf $(VENV) demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

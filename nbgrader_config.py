@@ -27,16 +27,16 @@ c.Autograde.autograde_preprocessors = [
     "autograder.nbgrader_plugins.Record",
 ]
 
-# Feedback: nbgrader's own page, without what a student must not see, and loading nothing from other machines.
-c.GenerateFeedback.preprocessors = [
-    "autograder.nbgrader_plugins.StudentView",
-    "nbgrader.preprocessors.GetGrades",
-    "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
-]
+# Feedback: the page that `python -m autograder feedback` writes, without what a student must not see.
+c.GenerateFeedback.preprocessors = ["autograder.nbgrader_plugins.StudentView"]
 c.GenerateFeedback.exporter_class = "autograder.nbgrader_plugins.StudentPage"
-c.GenerateFeedback.HTMLExporter.template_name = "offline_feedback"
 
-# Student pages and formgrader's: formulas of the lessons as MathML, and no MathJax from elsewhere.
+# What is late by course.toml costs what it says there (docs/settings.md).
+c.AssignLatePenalties.plugin_class = "autograder.settings_gradebook.LatePenalty"
+
+# Formgrader's pages: formulas of the lessons as MathML, and no MathJax from elsewhere.
 c.HTMLExporter.template_name = "offline_formgrade"
 c.HTMLExporter.extra_template_basedirs = page_templates()
+c.HTMLExporter.extra_template_paths = page_templates()
+c.HTMLExporter.preprocessors = ["autograder.formgrader_view.ModelAnswers"]  # beside a written answer
 c.HTMLExporter.filters = {"markdown2html": "autograder.markdown.markdown2html"}

@@ -6,7 +6,6 @@ here. So names that lead elsewhere, links and devices can do nothing; they are l
 
 from __future__ import annotations
 
-import csv
 import gzip
 import io
 import os
@@ -28,6 +27,7 @@ from typing import IO, Any
 from autograder.files import read_plain, write_atomically
 from autograder.gradebook import Course
 from autograder.intake import MAX_BYTES, shown_name, unfit
+from autograder.roster import Roster
 
 MAX_ARCHIVE = 4_000_000_000
 MAX_FILES = 20_000
@@ -51,7 +51,7 @@ _PACKED = (".zip", ".gz", ".tgz", ".tar", ".bz2", ".xz", ".7z", ".rar")
 
 
 class ArchiveError(ValueError):
-    """An archive or a roster that cannot be used as a whole; the message says what to do."""
+    """An archive that cannot be used as a whole; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -108,40 +108,6 @@ class _Found:
     keys: tuple[str, ...]
 
 
-class Roster:
-    """Who is who: a CSV as `nbgrader db student import` reads it, with the columns id, first_name, last_name, email and
-    lms_user_id, of which id must be there."""
-
-    def __init__(self, path: Path) -> None:
-        """Read the roster.
-
-        Raises:
-            ArchiveError: when it cannot be read, has no ids, or says one twice.
-        """
-        try:
-            text = read_plain(path, 10_000_000).decode("utf-8-sig")
-            lines = [dict(line) for line in csv.DictReader(io.StringIO(text, newline=""), strict=True)]
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise ArchiveError(f"{path} cannot be read as a roster ({error}); save it as CSV in UTF-8.") from None
-        self._by_key: dict[str, set[str]] = {}
-        for line in lines:
-            known = {str(key).strip().lower(): (value or "").strip() for key, value in line.items() if key}
-            student = known.get("id", "")
-            if problem := unfit(student):
-                raise ArchiveError(
-                    f"{path} has the id {shown_name(student)!r}, {problem}. The column `id` names students' folders."
-                )
-            first, last = known.get("first_name", ""), known.get("last_name", "")
-            names = (f"{first} {last}", f"{last} {first}") if first or last else ()
-            for key in (student, known.get("email", ""), known.get("lms_user_id", ""), *names):
-                if _plain(key):
-                    self._by_key.setdefault(_plain(key), set()).add(student)
-
-    def ids(self, *keys: str) -> set[str]:
-        """The ids of whom one of the keys names; the first key that names anybody counts."""
-        return next((found for key in keys if key and (found := self._by_key.get(_plain(key)))), set())
-
-
 def collect(
     course: Course, lesson: str, source: Path, roster: Roster | None = None, *, force: bool = False, dry: bool = False
 ) -> Collected:
@@ -180,12 +146,6 @@ def collect(
         for student, found in taken:
             room = _take(course, lesson, student, found, force, dry, room, result)
     return result
-
-
-def _plain(key: str) -> str:
-    """A name as it is compared: Canvas writes `O'Brien, Zoë` as `obrienzoe`."""
-    bare = "".join(c for c in unicodedata.normalize("NFKD", key) if not unicodedata.combining(c))
-    return "".join(c for c in bare.casefold() if c.isalnum() or c == "@")
 
 
 def _whose(member: _Member, lesson: str) -> _Found | Left | None:

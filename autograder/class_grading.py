@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import json
-import statistics
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import asdict
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import nbformat
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook, MissingEntry
 
-from autograder import gradebook
+from autograder import gradebook, regrading, settings_apply, settings_file
 from autograder.assemble import KEY, assemble
+from autograder.class_queue import ClassQueue
 from autograder.executors import (
     Assignment,
-    Done,
     Executor,
     InThisProcess,
-    Job,
     LocalProcesses,
-    as_bytes,
     dask_cluster,
     workers_for,
 )
@@ -34,6 +29,7 @@ from autograder.intake import Submission, from_path, unfit
 from autograder.lesson import LessonSource
 from autograder.pipeline import seed_id, work_id
 from autograder.sandbox import Limits, Sandbox
+from autograder.seeds import secret_seed, seed_for_trial
 from autograder.version import lesson_version
 
 Entry = dict[str, Any]
@@ -53,10 +49,15 @@ class ClassGrading:
         lesson: what is graded.
         max_score: what its core exercises are worth.
         version: a fingerprint of the lesson and of the code that grades it.
+        settled: what course.toml has changed in the gradebook for this lesson.
         refused: folders of `students` whose name no student can have, and why.
+        changes: the marks that grading has changed so far; in a dry run, those that it would change.
+        again: how many submissions that were graded before were so again.
     """
 
-    def __init__(self, course: Course, lesson: str, sandbox: Sandbox | None, limits: Limits) -> None:
+    def __init__(
+        self, course: Course, lesson: str, sandbox: Sandbox | None, limits: Limits, *, dry_run: bool = False
+    ) -> None:
         """Read the lesson, and create it in the gradebook where it is missing.
 
         Args:
@@ -64,19 +65,28 @@ class ClassGrading:
             lesson: its name.
             sandbox: where submissions run on this machine; None where none does.
             limits: what a submission may use.
+            dry_run: write nothing, neither now nor later.
 
         Raises:
-            UnknownLessonError, GradebookError: with what to do.
+            UnknownLessonError, GradebookError, SettingsError: with what to do.
         """
         self.course = course
         self.lesson = LessonSource.from_course(course.root, lesson, course.config, course.directory.source_directory)
         self.max_score = self.lesson.max_score
         self.refused: dict[str, str] = {}
+        self.changes: list[regrading.MarkChange] = []
+        self.again = 0
         self._sandbox = sandbox
         self._limits = limits
-        gradebook.ensure_assignment(course, self.lesson)
+        self._dry_run = dry_run
+        if dry_run:
+            settings_file.read(course.root)
+            self.settled = settings_apply.Applied()
+        else:
+            gradebook.ensure_assignment(course, self.lesson)
+            self.settled = settings_apply.apply(course, [lesson])
         self.version = lesson_version(self.lesson)
-        self._seed = gradebook.secret_seed(gradebook.seed_path(course.db_url, course.root, lesson))
+        self._seed = self._drawn()
 
     @property
     def seed_id(self) -> str:
@@ -88,14 +98,17 @@ class ClassGrading:
         notebook = assemble(self.lesson, self.handed_in(student))
         return work_id(notebook, self.lesson, self._seed), notebook
 
-    def alone(self) -> AbstractContextManager[None]:
-        """Hold the lesson while it is graded; see :func:`autograder.gradebook.only_grader`."""
-        return gradebook.only_grader(self.course, self.lesson.name)
+    def alone(self, students: Sequence[str] = ()) -> AbstractContextManager[None]:
+        """Hold the lesson while it is graded, or these students'; see :func:`autograder.gradebook.only_grader`."""
+        return nullcontext() if self._dry_run else gradebook.only_grader(self.course, self.lesson.name, students)
 
     def draw_new_seed(self) -> None:
         """From now on grade with other cases; what was graded before counts as not graded."""
-        path = gradebook.seed_path(self.course.db_url, self.course.root, self.lesson.name)
-        self._seed = gradebook.secret_seed(path, new=True)
+        self._seed = self._drawn(new=True)
+
+    def _drawn(self, *, new: bool = False) -> int:
+        draw = seed_for_trial if self._dry_run else secret_seed
+        return draw(self.course.db_url, self.course.root, self.lesson.name, new=new)
 
     def students(self, asked: Sequence[str] = ()) -> list[str]:
         """The students to grade: those asked for, or all that handed something in.
@@ -139,19 +152,20 @@ class ClassGrading:
     ) -> Iterator[Outcome]:
         """Grade and record submissions; yields each one's entry and the notes to the grader, as they are done.
 
-        What was graded before by this version of the course, with the same answers and seed, is not run again. What is
-        handed in twice runs once. Those that took longest the last time come first. A submission at which the grader
-        itself fails ends as "failed", with the reason as its note, and stops no other.
+        What was graded before by this version of the course, with the same answers and seed, is not run again; where
+        only exercises have changed since, only their marks do. What is handed in twice runs once. Those that took
+        longest the last time come first. A submission at which the grader itself fails ends as "failed", with the
+        reason as its note, and stops no other. `changes` tells what became of marks that there were.
 
         Args:
             students: whom to grade.
             executor: where; in this process unless said otherwise.
-            again: run all of them, whatever was graded before.
+            again: run all of them and give every mark anew, whatever was graded before.
             stopped: asked now and then; once it is true, what is under way is ended and recorded, and nothing else.
         """
         executor = executor or self.executor(1)
-        with gradebook.Recorder(self.course) as recorder:
-            queue = _Queue(self, recorder, students, again=again)
+        with nullcontext() if self._dry_run else gradebook.Recorder(self.course) as recorder:
+            queue = ClassQueue(self, recorder, students, again=again)
             for done in executor.run(queue.jobs(), stopped):
                 yield from queue.settled()
                 yield from queue.ended(done)
@@ -178,25 +192,47 @@ class ClassGrading:
         """Where the student's graded notebook is or will be."""
         return self.course.folder("autograded", student, self.lesson.name) / f"{self.lesson.name}.ipynb"
 
+    def has_folder(self, student: str) -> bool:
+        """Whether the student has a folder for the lesson; of one who has none nothing is recorded."""
+        return self.course.folder("submitted", student, self.lesson.name).is_dir()
+
     def handed_in(self, student: str) -> Submission:
         """What the student handed in, as intake reads it."""
         return from_path(self.course.folder("submitted", student, self.lesson.name) / f"{self.lesson.name}.ipynb")
 
-    def record(self, recorder: gradebook.Recorder, student: str, notebook: NotebookNode) -> Outcome:
-        """Record a graded notebook as the student's.
+    def record(self, recorder: gradebook.Recorder | None, student: str, notebook: NotebookNode) -> Outcome:
+        """Record a graded notebook as the student's; nowhere, in a dry run, where there is no recorder.
 
         The notebook is written last, so that a submission with one is wholly recorded. A student without even a
         folder gets the entry "missing" and nothing is recorded, as nbgrader does.
         """
         name = self.lesson.name
-        folder = self.course.folder("submitted", student, name)
         known = notebook.metadata[KEY]
         known["student"] = student
         notes = list(known["notes"])
-        if folder.is_dir():
+        if recorder is not None and self.has_folder(student):
+            folder = self.course.folder("submitted", student, name)
             notes += recorder.record(student, name, notebook, gradebook.read_timestamp(folder))
             gradebook.write_graded(self.course, student, name, notebook)
         return to_entry(student, known), notes
+
+    def compare(
+        self, recorder: gradebook.Recorder | None, student: str, before: Mapping[str, Any], after: Mapping[str, Any]
+    ) -> list[regrading.MarkChange]:
+        """What becomes of the marks of a student who was graded before, with what a grader wrote in their place."""
+        found = list(regrading.changes(student, before, after))
+        names = [change.exercise for change in found]
+        asked = [entry for entry in before["exercises"] if entry["id"] in names]
+        by_hand = self._by_hand(recorder, student, asked) if asked else {}
+        return [replace(change, by_hand=by_hand.get(change.exercise)) for change in found]
+
+    def _by_hand(self, recorder: gradebook.Recorder | None, student: str, asked: Sequence[Entry]) -> dict[str, float]:
+        if recorder is not None:
+            return recorder.by_hand(student, self.lesson.name, asked)
+        if not settings_apply.has_gradebook(self.course):
+            return {}
+        with gradebook.quiet(), Gradebook(self.course.db_url, self.course.directory.course_id) as book:
+            return gradebook.by_hand(book, student, self.lesson.name, asked)
 
     def failed(self, student: str, why: str) -> Outcome:
         """The outcome of a submission at which the grader itself failed."""
@@ -210,6 +246,8 @@ class ClassGrading:
         return entry, [f"the grader failed, nothing is recorded: {why}"]
 
     def _is_known(self, student: str) -> bool:
+        if self._dry_run and not settings_apply.has_gradebook(self.course):
+            return False
         with Gradebook(self.course.db_url, self.course.directory.course_id) as book:
             try:
                 book.find_student(student)
@@ -218,92 +256,10 @@ class ClassGrading:
         return True
 
 
-class _Queue:
-    """A class on its way to an executor: each piece of work once, the longest first."""
-
-    def __init__(
-        self, grading: ClassGrading, recorder: gradebook.Recorder, students: Sequence[str], *, again: bool
-    ) -> None:
-        self._grading = grading
-        self._recorder = recorder
-        self._again = again
-        before = {student: known for student in students if (known := grading.known(student)) is not None}
-        seconds = {student: float(known.get("seconds", 0.0)) for student, known in before.items()}
-        usual = statistics.median(seconds.values()) if seconds else 0.0
-        self._students = sorted(students, key=lambda student: -seconds.get(student, usual))
-        self._waiting: dict[str, list[tuple[str, str]]] = {}  # by work: students, and the digest of what each handed in
-        # By work that is done: a student whose graded notebook holds it.
-        holds = {} if again else {student: known for student, known in before.items() if grading.still_holds(known)}
-        self._first: dict[str, str] = {known.get("work", ""): student for student, known in holds.items()}
-        self._settled: deque[Outcome] = deque()
-
-    def jobs(self) -> Iterator[Job]:
-        """What has to be run, as it is asked for; the rest is settled on the way."""
-        for student in self._students:
-            try:
-                job = self._job(student)
-            except Exception as error:  # noqa: BLE001  whatever is wrong with one submission, the others are graded
-                self._settled.append(self._grading.failed(student, _describe(error)))
-                continue
-            if job is not None:
-                yield job
-
-    def settled(self) -> Iterator[Outcome]:
-        """What needed no run, since this was last asked."""
-        while self._settled:
-            yield self._settled.popleft()
-
-    def ended(self, done: Done) -> Iterator[Outcome]:
-        """Record a job's end for every student whose work it was."""
-        for student, digest in self._waiting.pop(done.key):
-            if done.notebook is None:
-                yield self._grading.failed(student, done.error)
-            else:
-                self._first[done.key] = student
-                yield self._record(student, digest, nbformat.from_dict(json.loads(done.notebook)))
-
-    def _job(self, student: str) -> Job | None:
-        entry = None if self._again else self._grading.already_graded(student)
-        if entry is not None:
-            self._settled.append((entry, ()))
-            return None
-        work, notebook = self._grading.assembled(student)
-        digest = notebook.metadata[KEY]["submission"]
-        if work in self._waiting:
-            self._waiting[work].append((student, digest))
-            return None
-        graded = self._graded_before(work)
-        if graded is not None:
-            self._settled.append(self._record(student, digest, graded))
-            return None
-        self._waiting[work] = [(student, digest)]
-        return Job(work, as_bytes(notebook))
-
-    def _graded_before(self, work: str) -> NotebookNode | None:
-        """The graded notebook of the same work, whosever it is; None where there is none."""
-        if work not in self._first:
-            return None
-        try:
-            graded = nbformat.read(self._grading.graded_path(self._first[work]), nbformat.NO_CONVERT)
-        except (OSError, ValueError):
-            return None
-        return graded if graded.metadata.get(KEY, {}).get("work") == work else None
-
-    def _record(self, student: str, digest: str, graded: NotebookNode) -> Outcome:
-        try:
-            graded.metadata[KEY]["submission"] = digest
-            return self._grading.record(self._recorder, student, graded)
-        except Exception as error:  # noqa: BLE001  whatever is wrong with one submission, the others are recorded
-            return self._grading.failed(student, _describe(error))
-
-
-def _describe(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error)[:500]}"
-
-
 def to_entry(student: str, known: Any) -> Entry:
     """The entry of a submission from what the line wrote into its graded notebook."""
-    return {"student": student, **{key: known[key] for key in ("outcome", "score", "max_score", "exercises")}}
+    told = ("outcome", "score", "max_score", "exercises", "provenance")
+    return {"student": student, **{key: known[key] for key in told if key in known}}
 
 
 def graded_entries(course: Course, lesson: str) -> Iterator[Entry]:

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 import typer
 
-from autograder.commands import build, collect, demo, export, grade, report, sandbox
+from autograder.commands import (
+    build,
+    collect,
+    demo,
+    doctor,
+    export,
+    feedback,
+    grade,
+    report,
+    roster,
+    sandbox,
+    settings,
+    similar,
+    student_kit,
+)
 
 app = typer.Typer(
     help="Build the lessons, grade what learners hand in, and see how the class did.",
@@ -27,6 +41,12 @@ app.command()(build.build)
 app.command(epilog=collect.EXIT_CODES)(collect.collect)
 app.command(epilog=grade.EXIT_CODES)(grade.grade)
 app.command()(report.report)
-app.command()(export.export)
+app.command(epilog=feedback.EXIT_CODES)(feedback.feedback)
+app.command()(similar.similar)
+app.command(epilog=roster.EXIT_CODES)(roster.roster)
+app.command(epilog=export.EXIT_CODES)(export.export)
 app.command()(demo.demo)
 app.command()(sandbox.sandbox)
+app.command(epilog=settings.EXIT_CODES)(settings.settings)
+app.command()(doctor.doctor)
+app.command("student-kit")(student_kit.student_kit)

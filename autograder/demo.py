@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shlex
 import shutil
 import sys
+import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +24,8 @@ from autograder.building.source import read as read_source
 from autograder.class_grading import graded_entries
 from autograder.files import write_atomically
 from autograder.gradebook import CONFIG_FILE, Course, quiet
-from autograder.report import page, print_summary, summarise
+from autograder.report import print_summary, read_class, summarise
+from autograder.report_page import page
 from autograder.sample_class import Sample
 
 MARKER = ".course-demo"
@@ -79,9 +82,36 @@ def run_demo(root: Path, directory: Path, console: Console) -> bool:
     for summary in summaries:
         print_summary(summary, console)
     report = directory / "report.html"
-    write_atomically(report, page(summaries))
+    write_atomically(report, page(read_class(course, summaries)))
     _say_where(course, classes, report, console)
     return agreed
+
+
+def download(root: Path, lesson: str) -> Path:
+    """Write the sample class's submissions of a lesson as an LMS gives them, one zip; returns where: in dist/.
+
+    Its names are Moodle's. It holds the lesson's student notebook, as it stands in lessons/, with the learners' cells.
+
+    Raises:
+        DemoError: where there are no submissions, or no notebook to put them into.
+    """
+    folder = root / "sample_class" / lesson
+    try:
+        samples = sample_class.read(folder)
+        released = nbformat.read(root / "lessons" / lesson / f"{lesson}.ipynb", as_version=4)
+        content = io.BytesIO()
+        with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+            for number, sample in enumerate(samples, start=1001):
+                name = f"{sample.student}_{number}_assignsubmission_file_/{lesson}.ipynb"
+                archive.writestr(name, nbformat.writes(sample_class.notebook(sample, released)))
+    except FileNotFoundError as error:
+        there = ", ".join(sorted(path.parent.name for path in folder.parent.glob("*/grades.toml"))) or "none"
+        raise DemoError(f"{error.filename} is missing; lessons with a sample class: {there}.") from error
+    except (OSError, ValueError) as error:
+        raise DemoError(f"{lesson}: {error}") from error
+    path = root / "dist" / f"{lesson}.zip"
+    write_atomically(path, content.getvalue())
+    return path
 
 
 def _fresh(root: Path, directory: Path) -> None:

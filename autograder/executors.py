@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import importlib
 import itertools
-import json
 import multiprocessing
 import os
 import signal
@@ -23,11 +22,11 @@ from dataclasses import asdict, dataclass
 from multiprocessing import forkserver
 from typing import Any, Protocol
 
-import nbformat
 import psutil  # type: ignore[import-untyped]
 
+from autograder import notebook_json
 from autograder.lesson import LessonSource
-from autograder.pipeline import grade_assembled
+from autograder.pipeline import Graded, Grading
 from autograder.sandbox import Limits, Sandbox
 from autograder.version import lesson_version
 from course_lib import exercises
@@ -91,19 +90,17 @@ class Assignment:
     def of(cls, lesson: LessonSource, seed: int, limits: Limits) -> Assignment:
         """The assignment to grade `lesson`."""
         module = exercises.LESSONS[lesson.name]
-        return cls(lesson.name, module, as_bytes(lesson.notebook), seed, asdict(limits), lesson_version(lesson))
+        return cls(
+            lesson.name, module, notebook_json.as_bytes(lesson.notebook), seed, asdict(limits), lesson_version(lesson)
+        )
 
     def grading(self, sandbox: Sandbox) -> Grading:
         """What grades by it, in the process of a worker."""
         module = importlib.import_module(self.module)
-        notebook = nbformat.from_dict(json.loads(self.notebook))
+        notebook = notebook_json.from_bytes(self.notebook)
         answer_bytes = getattr(module, "ANSWER_BYTES", 0)
         lesson = LessonSource(self.lesson, notebook, module.EXERCISES, tuple(module.WITHHELD), answer_bytes)
         return Grading(lesson, self.seed, sandbox, Limits(**self.limits))
-
-
-Graded = tuple[bytes | None, str]
-"""A graded notebook and "", or None and why the grader failed."""
 
 
 class Executor(Protocol):
@@ -269,30 +266,6 @@ def dask_cluster(assignment: Assignment, address: str, sandbox: str, *, unsafe: 
     return DaskCluster(assignment, address, sandbox, unsafe=unsafe)
 
 
-class Grading:
-    """Grades notebooks of one lesson, bytes in and bytes out."""
-
-    def __init__(self, lesson: LessonSource, seed: int, sandbox: Sandbox, limits: Limits) -> None:
-        self.lesson = lesson
-        self._seed = seed
-        self._sandbox = sandbox
-        self._limits = limits
-
-    def __call__(self, notebook: bytes) -> Graded:
-        """Grade an assembled notebook; never raises, whatever is wrong with one submission."""
-        try:
-            assembled = nbformat.from_dict(json.loads(notebook))
-            graded = grade_assembled(assembled, self.lesson, self._seed, self._sandbox, self._limits)
-            return as_bytes(graded.notebook), ""
-        except Exception as error:  # noqa: BLE001  the others are graded all the same
-            return None, f"{type(error).__name__}: {str(error)[:500]}"
-
-
-def as_bytes(notebook: Any) -> bytes:
-    """A notebook as JSON in UTF-8, whatever half characters a submission holds."""
-    return json.dumps(notebook).encode("ascii")
-
-
 _grading: Grading | None = None
 """What a worker process was told at its start."""
 
@@ -322,11 +295,11 @@ __all__ = [
     "ClusterError",
     "Done",
     "Executor",
+    "Graded",
     "Grading",
     "InThisProcess",
     "Job",
     "LocalProcesses",
-    "as_bytes",
     "begin",
     "dask_cluster",
     "workers_for",

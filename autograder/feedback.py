@@ -1,8 +1,8 @@
 """Feedback: the verdicts written into the graded notebook, and everything a submission displayed made harmless.
 
-Two people read a graded notebook. The grader sees all that the submission displayed. The student's page shows
-verdicts alone: what submitted code writes, be it an output, an exception's text or the name of a type, can be the
-hidden inputs that it was called with, and who hands in again would have them.
+Two people read a graded notebook. The grader sees all that the submission displayed. The student's page, made by
+autograder/feedback_page.py, shows verdicts alone: what submitted code writes, be it an output, an exception's text or
+the name of a type, can be the hidden inputs that it was called with, and who hands in again would have them.
 """
 
 from __future__ import annotations
@@ -24,13 +24,16 @@ import nh3
 from nbformat import NotebookNode
 
 import course_lib
-from autograder.assemble import PlannedCell
+from autograder.assemble import KEY, PlannedCell
 from autograder.lesson import is_answer, is_check
+from autograder.places import headings_above
 from autograder.sandbox import Run
 from course_lib.exercises.exercise import Exercise
 from course_lib.exercises.grading import ExerciseResult, GroupResult
 from course_lib.exercises.rendering import to_html
 
+TOLD = "course_feedback"
+"""Where a graded notebook keeps what its student may read: in its metadata and in that of each check cell."""
 MAX_TEXT = 100_000
 MAX_WRITTEN = 30_000  # nbconvert's search for formulas takes the square of the length: 3 s for these, 30 s for 100,000
 MAX_IMAGE = 1_000_000
@@ -74,8 +77,11 @@ def write_feedback(
 
     Each check cell's result is, as plain text, the bare points that nbgrader reads (0 for a bonus), and as HTML the
     verdict with the place in the lesson to look at; it holds neither hidden inputs nor expected values, and no words
-    of the submission's own.
+    of the submission's own. The same as data, for the student's page, is in the metadata under :data:`TOLD`.
     """
+    known = notebook.metadata[KEY]
+    sentence = known["sentence"]
+    notebook.metadata[TOLD] = {"sentence": sentence, "notes": [note for note in known["notes"] if note != sentence]}
     count = 0
     for cell in plan:
         target = notebook.cells[cell.index]
@@ -90,7 +96,11 @@ def write_feedback(
         if is_check(target):
             count += 1
             target.execution_count = count
-            target.outputs = [_verdict(by_check[target.metadata.nbgrader.grade_id], count, _heading(notebook, index))]
+            result = by_check[target.metadata.nbgrader.grade_id]
+            told = _told(result)
+            target.metadata[TOLD] = _as_data(told)
+            heading = (headings_above(notebook, index) or ("",))[-1]
+            target.outputs = [_verdict(told, count, heading)]
         elif target.cell_type == "markdown" and is_answer(target):
             target.source = sanitized_markdown(target.source)
 
@@ -169,11 +179,29 @@ def _text(value: Any, most: int = MAX_TEXT) -> str:
 
 def _verdict(result: ExerciseResult, count: int, heading: str) -> NotebookNode:
     points = 0 if result.exercise.stretch else result.points
-    html = to_html(_told(result), reveal=False)
+    html = to_html(result, reveal=False)
     if result.outcome != "right" and heading:
         html = html.removesuffix("</div>") + f"<p>Where to look in the lesson: {_link(heading)}.</p></div>"
     data = {"text/plain": str(points), "text/html": html}
     return _output("execute_result", data=data, execution_count=count)
+
+
+def _as_data(told: ExerciseResult) -> dict[str, Any]:
+    """What the page says of an exercise, JSON-ready: of the message only what :func:`_told` has made of it."""
+    failed = next((group for group in told.groups if group.passed is False), None)
+    data: dict[str, Any] = {
+        "outcome": told.outcome,
+        "groups": [[group.group.title, group.points, group.group.points, group.passed] for group in told.groups],
+        "where": "",
+        "sentence": "" if told.outcome == "right" else told.message,
+        "mistake": told.misconception.name if told.misconception else "",
+    }
+    if failed is not None and failed.difference is not None:
+        data["where"] = f"{failed.group.title}, {failed.case}" if failed.case else failed.group.title
+        data["sentence"] = failed.difference.sentence
+    elif "in the cell above" in data["sentence"]:  # the page has no such cell
+        data["sentence"] = "Nothing is written in its answer cell yet."
+    return data
 
 
 def _told(result: ExerciseResult) -> ExerciseResult:
@@ -234,16 +262,6 @@ def _known_inputs(exercise: Exercise, sentence: str) -> str:
 def _output(kind: str, **content: Any) -> NotebookNode:
     output: NotebookNode = nbformat.v4.new_output(kind, **content)
     return output
-
-
-def _heading(notebook: NotebookNode, index: int) -> str:
-    """The last heading of the lesson above a cell, without its marks."""
-    for cell in reversed(notebook.cells[:index]):
-        if cell.cell_type == "markdown" and not is_answer(cell):
-            found = re.findall(r"^#{1,6} +(.+?) *#*$", cell.source, flags=re.MULTILINE)
-            if found:
-                return str(found[-1])
-    return ""
 
 
 def _link(heading: str) -> str:

@@ -1,37 +1,38 @@
-"""Gradebook: the one writer to nbgrader's gradebook, and the secret seeds beside it."""
+"""Gradebook: the one writer to nbgrader's gradebook, in a file or on a PostgreSQL server."""
 
 from __future__ import annotations
 
 import json
 import logging
-import secrets
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import nbformat
-from filelock import FileLock, Timeout
 from nbformat import NotebookNode
-from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.api import BaseCell, Comment, Grade, Gradebook, MissingEntry, Student, get_alembic_version
 from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import AssignLatePenalties, SaveAutoGrades
 from nbgrader.utils import parse_utc
 from sqlalchemy import Column as SqlColumn
-from sqlalchemy import Float, MetaData, String, Table, delete, insert, select
-from sqlalchemy.engine import make_url
+from sqlalchemy import Float, MetaData, String, Table, create_engine, delete, insert, inspect, select, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SAWarning
 from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
+from autograder import locks, notebook_json
 from autograder.assemble import KEY
+from autograder.database import GradebookError as GradebookError
+from autograder.database import explained, file_of
 from autograder.files import read_plain, remove_parts, write_atomically
-from autograder.lesson import LessonSource, grade_id
+from autograder.lesson import LessonSource, grade_id, is_check
+from autograder.settings_gradebook import settle
 
 CONFIG_FILE = "nbgrader_config.py"
 _BONUS = Table(
@@ -40,15 +41,6 @@ _BONUS = Table(
     SqlColumn("grade_id", String(32), primary_key=True),
     SqlColumn("points", Float, nullable=False),
 )
-
-
-_LOCK = "gradebook.lock"
-_PATIENCE = 60.0
-"""Seconds to wait for another process that makes the gradebook or draws a seed."""
-
-
-class GradebookError(RuntimeError):
-    """Something between us and the gradebook that the instructor can mend; the message says how."""
 
 
 class Course:
@@ -85,6 +77,11 @@ class Course:
             path.name for path in base.glob("*") if (path / lesson).is_dir() and not path.name.startswith(".")
         )
 
+    def everybody(self, step: str) -> list[str]:
+        """Who has a folder in a step, whatever the lesson."""
+        base = self.root / getattr(self.directory, f"{step}_directory")
+        return sorted(path.name for path in base.glob("*") if path.is_dir() and not path.name.startswith("."))
+
     def api(self) -> NbGraderAPI:
         """nbgrader's commands for this course."""
         return NbGraderAPI(self.directory, config=self.config)
@@ -98,55 +95,45 @@ def load_config(root: Path) -> Config:
     return config
 
 
-def beside(db_url: str, root: Path, name: str) -> Path:
-    """The file `name` beside the gradebook, or in the course where that is on a server."""
-    url = make_url(db_url)
-    folder = root
-    if url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:"):
-        folder = (root / str(url.database)).parent
-    return folder / name
-
-
-def seed_path(db_url: str, root: Path, lesson: str) -> Path:
-    """Where the lesson's secret seed is kept."""
-    return beside(db_url, root, f"{lesson}.secret")
-
-
-def secret_seed(path: Path, *, new: bool = False) -> int:
-    """The seed kept at `path`, drawn at the first call or where a `new` one is asked for; only its owner can read it.
-
-    Raises:
-        GradebookError: when the file holds anything but a seed.
-    """
-    with FileLock(path.with_name(_LOCK), timeout=_PATIENCE):  # two that draw at once get the same one
-        if new or not path.exists():
-            write_atomically(path, f"{secrets.randbits(128)}\n", mode=0o600)
-            remove_parts(path)
-    text = path.read_text(encoding="utf-8", errors="replace").strip()
-    if not (text.isascii() and text.isdigit() and len(text) <= 50):
-        raise GradebookError(
-            f"{path} holds no seed. Draw a new one, with which everybody is graded again: "
-            f"`python -m autograder grade {path.stem} --new-seed`."
-        )
-    return int(text)
-
-
 @contextmanager
-def only_grader(course: Course, lesson: str) -> Iterator[None]:
+def only_grader(course: Course, lesson: str, students: Sequence[str] = ()) -> Iterator[None]:
     """Hold the lesson for this grader alone; the system gives it free again however this process ends.
+
+    Args:
+        course: where it is.
+        lesson: its name.
+        students: hold it for these alone. On a server others may then grade other students; a file is held as a whole.
 
     Raises:
         GradebookError: when another one is at work on it.
     """
-    path = beside(course.db_url, course.root, f"{lesson}.lock")
-    try:
-        with FileLock(path, timeout=0):
-            yield
-    except Timeout:
-        raise GradebookError(
-            f"Another grader is at work on {lesson} (it holds {path.name}). Wait until it has ended, or stop it; what "
-            "it has graded is recorded."
-        ) from None
+    with locks.hold(course.db_url, course.root, lesson, patience=0, parts=students):
+        yield
+
+
+def open_gradebook(course: Course) -> Gradebook:
+    """The course's gradebook, made where there is none yet. To be closed by the caller.
+
+    Raises:
+        GradebookError: when it cannot be opened, with what to do.
+    """
+    with _being_made(course):
+        return _open(course)
+
+
+@contextmanager
+def _being_made(course: Course) -> Iterator[None]:
+    """Alone with the gradebook's tables: two that make them at once would fail."""
+    with locks.hold(course.db_url, course.root, locks.GRADEBOOK):
+        yield
+
+
+def _open(course: Course) -> Gradebook:
+    with explained(course.db_url), quiet():
+        _create_gradebook(course)
+        gradebook = Gradebook(course.db_url, course.directory.course_id)
+        _BONUS.create(gradebook.engine, checkfirst=True)
+    return gradebook
 
 
 def ensure_assignment(course: Course, lesson: LessonSource) -> None:
@@ -157,9 +144,8 @@ def ensure_assignment(course: Course, lesson: LessonSource) -> None:
     Raises:
         GradebookError: when nbgrader refuses.
     """
-    with FileLock(beside(course.db_url, course.root, _LOCK), timeout=_PATIENCE):
-        _create_gradebook(course)
-        with Gradebook(course.db_url, course.directory.course_id) as gradebook:
+    with _being_made(course):
+        with _open(course) as gradebook:
             try:
                 notebook = gradebook.find_notebook(lesson.name, lesson.name)
             except MissingEntry:
@@ -168,25 +154,48 @@ def ensure_assignment(course: Course, lesson: LessonSource) -> None:
                 if {grade_id(cell) for cell in lesson.notebook.cells} - {""} <= {
                     cell.name for cell in notebook.source_cells
                 }:
+                    _renew_worth(gradebook, lesson)
                     return
         _generate_assignment(course, lesson.name)
 
 
+def _renew_worth(gradebook: Gradebook, lesson: LessonSource) -> None:
+    """What checks are worth may have changed since the lesson was entered."""
+    worth = {grade_id(cell): float(cell.metadata.nbgrader.points) for cell in lesson.notebook.cells if is_check(cell)}
+    for cell in gradebook.find_notebook(lesson.name, lesson.name).grade_cells:
+        cell.max_score = worth.get(cell.name, cell.max_score)
+    gradebook.db.commit()
+
+
 def _create_gradebook(course: Course) -> None:
-    """Make the gradebook's file at once or not at all: nbgrader would go on with half of the tables."""
-    url = make_url(course.db_url)
-    if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
+    """Make the gradebook at once or not at all: nbgrader would go on with half of the tables."""
+    path = file_of(course.db_url, course.root)
+    if path is None:
+        _finish_gradebook(course)
         return
-    path = course.root / str(url.database)
     if path.exists() and path.stat().st_size:
         return
     for left in path.parent.glob(".gradebook-*"):  # by a grader that was killed here
         shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".gradebook-") as folder:
         part = Path(folder) / path.name
-        with quiet(), Gradebook(f"sqlite:///{part}", course.directory.course_id):
+        with Gradebook(f"sqlite:///{part}", course.directory.course_id):
             pass
         part.replace(path)
+
+
+def _finish_gradebook(course: Course) -> None:
+    """On a server nbgrader makes its tables at once, and their version after them: whoever was killed between."""
+    engine = create_engine(course.db_url)
+    try:
+        with engine.begin() as connection:
+            tables = inspect(connection).get_table_names()
+            if "student" in tables and "alembic_version" not in tables:
+                connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"))
+                version = {"version": get_alembic_version()}
+                connection.execute(text("INSERT INTO alembic_version (version_num) VALUES (:version)"), version)
+    finally:
+        engine.dispose()
 
 
 def _generate_assignment(course: Course, lesson: str) -> None:
@@ -207,8 +216,7 @@ class Recorder:
     def __init__(self, course: Course) -> None:
         """Open the course's gradebook."""
         self._course = course
-        with quiet():
-            self._gradebook = Gradebook(course.db_url, course.directory.course_id)
+        self._gradebook = open_gradebook(course)
 
     def __enter__(self) -> Recorder:
         return self
@@ -229,12 +237,18 @@ class Recorder:
         """
         when, notes = _when(timestamp)
         with quiet(), self._at_once() as gradebook:
-            gradebook.update_or_create_student(student)
+            _enter_student(gradebook, student)
             gradebook.update_or_create_submission(lesson, student, **when)
+            notes += settle(gradebook, self._course.root, student, lesson, notebook)
             _SaveGrades(config=self._course.config).save(gradebook, student, lesson, notebook)
             notes += _record_bonus(gradebook, student, lesson, notebook)
             _assign_late_penalty(gradebook, self._course, student, lesson)
         return notes
+
+    def by_hand(self, student: str, lesson: str, exercises: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+        """What a grader wrote in the place of automatic marks; see :func:`by_hand`."""
+        with quiet(), self._at_once() as gradebook:
+            return by_hand(gradebook, student, lesson, exercises)
 
     @contextmanager
     def _at_once(self) -> Iterator[Gradebook]:
@@ -256,6 +270,14 @@ def record(
     """Write the grades of one notebook; see :meth:`Recorder.record`."""
     with Recorder(course) as recorder:
         return recorder.record(student, lesson, notebook, timestamp)
+
+
+def _enter_student(gradebook: Gradebook, student: str) -> None:
+    """Create the student where unknown, also when another grader does so at this moment."""
+    connection = gradebook.db.connection()
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    connection.execute(dialect.insert(Student).values(id=student).on_conflict_do_nothing())
+    gradebook.update_or_create_student(student)
 
 
 def _when(timestamp: str | None) -> tuple[dict[str, str], list[str]]:
@@ -280,10 +302,38 @@ class _SaveGrades(SaveAutoGrades):  # type: ignore[misc]  # nbgrader has no type
 
     def save(self, gradebook: Gradebook, student: str, lesson: str, notebook: NotebookNode) -> None:
         """Save the scores and comments of every graded cell."""
-        self.gradebook = gradebook
+        self.gradebook = _ReadOnce(gradebook, student, lesson)
         self.student_id, self.assignment_id, self.notebook_id = student, lesson, lesson
         for index, cell in enumerate(notebook.cells):
             self.preprocess_cell(cell, {}, index)
+
+
+class _ReadOnce:
+    """What nbgrader's step asks a gradebook for, cell by cell, read at once; whoever opened the gradebook commits."""
+
+    def __init__(self, gradebook: Gradebook, student: str, lesson: str) -> None:
+        notebook = gradebook.find_submission_notebook(lesson, lesson, student)
+        of_lesson = gradebook.db.query(BaseCell.id, BaseCell.name).filter(BaseCell.notebook_id == notebook.notebook_id)
+        names = dict(of_lesson.all())
+        self._grades = {names[grade.cell_id]: grade for grade in notebook.grades}
+        self._comments = {names[comment.cell_id]: comment for comment in notebook.comments}
+        self.db = self
+
+    def find_grade(self, name: str, *_: str) -> Grade:
+        """The grade of a cell of this submission."""
+        return self._found(self._grades, name)
+
+    def find_comment(self, name: str, *_: str) -> Comment:
+        """The comment on a cell of this submission."""
+        return self._found(self._comments, name)
+
+    def commit(self) -> None:
+        """Nothing: all of a submission is one transaction."""
+
+    def _found(self, known: Mapping[str, Any], name: str) -> Any:
+        if name not in known:
+            raise MissingEntry(f"The gradebook has no cell {name} of this lesson")
+        return known[name]
 
 
 def _assign_late_penalty(gradebook: Gradebook, course: Course, student: str, lesson: str) -> None:
@@ -307,7 +357,6 @@ def _record_bonus(gradebook: Gradebook, student: str, lesson: str, notebook: Not
     """
     notes = []
     connection = gradebook.db.connection()
-    _BONUS.create(connection, checkfirst=True)
     for exercise in notebook.metadata[KEY]["exercises"]:
         if not exercise.get("bonus"):
             continue
@@ -324,6 +373,29 @@ def _record_bonus(gradebook: Gradebook, student: str, lesson: str, notebook: Not
                 f"the autograder finds {points:g}."
             )
     return notes
+
+
+def by_hand(
+    gradebook: Gradebook, student: str, lesson: str, exercises: Sequence[Mapping[str, Any]]
+) -> dict[str, float]:
+    """What a grader wrote in the place of automatic marks, by exercise: a score, or the extra credit of a bonus."""
+    connection = gradebook.db.connection()
+    has_bonus = inspect(connection).has_table(_BONUS.name)
+    found = {}
+    for exercise in exercises:
+        try:
+            grade = gradebook.find_grade(f"check_{exercise['id']}", lesson, lesson, student)
+        except MissingEntry:
+            continue
+        written = grade.manual_score
+        if exercise.get("bonus"):
+            ours = (
+                connection.scalar(select(_BONUS.c.points).where(_BONUS.c.grade_id == grade.id)) if has_bonus else None
+            )
+            written = None if grade.extra_credit == ours else grade.extra_credit
+        if written is not None:
+            found[str(exercise["id"])] = float(written)
+    return found
 
 
 def read_timestamp(folder: Path) -> str | None:
@@ -352,7 +424,7 @@ def write_graded(course: Course, student: str, lesson: str, notebook: NotebookNo
     write_timestamp(course, student, lesson, read_timestamp(course.folder("submitted", student, lesson)))
     path = course.folder("autograded", student, lesson) / f"{lesson}.ipynb"
     remove_parts(path)
-    write_atomically(path, nbformat.writes(notebook, version=nbformat.NO_CONVERT) + "\n")
+    write_atomically(path, notebook_json.as_file(notebook))
     return path
 
 

@@ -118,3 +118,9 @@ def is_check(cell: NotebookNode) -> bool:
     """Whether this cell checks an answer."""
     meta = cell.metadata.get("nbgrader", {})
     return bool(cell.cell_type == "code" and meta.get("grade") and not meta.get("solution"))
+
+
+def is_written(cell: NotebookNode) -> bool:
+    """Whether this cell is a written question's answer, which counts by a grader's hand."""
+    meta = cell.metadata.get("nbgrader", {})
+    return bool(cell.cell_type == "markdown" and meta.get("grade") and meta.get("solution"))

@@ -6,8 +6,8 @@ nbgrader_config.py names them:
 - `Assemble` takes the place of nbgrader's sanitising steps.
 - `RunAndJudge` takes the place of executing.
 - `Record` takes the place of SaveAutoGrades and AssignLatePenalties: the same, and the bonus, in one transaction.
-- `StudentView` stands first in `GenerateFeedback`: what the page of a student must not show goes.
-- `StudentPage` writes that page, so that a screen reader knows its language and its parts.
+- `StudentView` stands in `GenerateFeedback`: what the page of a student must not show goes.
+- `StudentPage` takes the place of nbgrader's feedback page: it gives that of `python -m autograder feedback`.
 """
 
 from __future__ import annotations
@@ -18,22 +18,29 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from nbconvert.exporters import HTMLExporter, NotebookExporter
+from nbconvert.exporters import Exporter, NotebookExporter
 from nbformat import NotebookNode
+from nbgrader.api import Gradebook
 from nbgrader.converters import Autograde
 from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import NbGraderPreprocessor
-from traitlets import Bool, Enum, Float
+from traitlets import Bool, Enum, Float, Unicode
 
 from autograder import gradebook
 from autograder.assemble import KEY, assemble
 from autograder.feedback import for_student
+from autograder.feedback_files import for_release
+from autograder.feedback_page import page
 from autograder.gradebook import Course, GradebookError
 from autograder.intake import from_bytes, from_path, shown_name, unfit
 from autograder.lesson import LessonSource, withheld_in
+from autograder.marks import marks_of
 from autograder.pipeline import UNSAFE, grade_assembled
 from autograder.sandbox import Limits, Sandbox, SandboxError
 from autograder.sandbox.choice import NAMES, choose
+from autograder.seeds import secret_seed
+from autograder.settings import SettingsError
+from autograder.settings_file import read as read_settings
 
 Resources = dict[str, Any]
 
@@ -78,6 +85,7 @@ def _guard(converter: Autograde) -> None:
         try:
             settings = RunAndJudge(config=converter.config)
             settings.chosen_sandbox(directory.assignment_id)
+            read_settings(Path(directory.root))
             if settings.unsafe:
                 converter.log.warning(UNSAFE)
             with gradebook.only_grader(_course(converter), directory.assignment_id):
@@ -87,7 +95,7 @@ def _guard(converter: Autograde) -> None:
                 convert()
                 if refused:
                     raise NbGraderException(refused)
-        except (GradebookError, SandboxError) as error:
+        except (GradebookError, SandboxError, SettingsError) as error:
             converter.log.error("%s", error)
             raise NbGraderException(str(error)) from error
         finally:
@@ -146,9 +154,7 @@ class RunAndJudge(NbGraderPreprocessor):  # type: ignore[misc]
         """Grade the notebook."""
         converter = self.parent.parent
         lesson = _lesson(converter, resources)
-        seed = gradebook.secret_seed(
-            gradebook.seed_path(resources["nbgrader"]["db_url"], Path(converter.coursedir.root), lesson.name)
-        )
+        seed = secret_seed(resources["nbgrader"]["db_url"], Path(converter.coursedir.root), lesson.name)
         limits = Limits(cell=self.cell_timeout, total=self.total_timeout)
         graded = grade_assembled(nb, lesson, seed, self.chosen_sandbox(lesson.name), limits)
         nb.metadata[KEY]["student"] = resources["nbgrader"]["student"]
@@ -184,16 +190,24 @@ class StudentView(NbGraderPreprocessor):  # type: ignore[misc]
         return (nb if self.show_outputs else for_student(nb)), resources
 
 
-class StudentPage(HTMLExporter):
-    """nbgrader's feedback page with what its template leaves out: its language, and what its first lines are."""
+class StudentPage(Exporter):
+    """The feedback page, in the place of nbgrader's; the same bytes as `python -m autograder feedback` writes."""
 
-    def from_notebook_node(  # type: ignore[override]  # as HTMLExporter's own
+    file_extension = Unicode(".html").tag(config=True)
+    output_mimetype = "text/html"
+
+    def from_notebook_node(  # type: ignore[override]  # as every exporter that gives text
         self, nb: NotebookNode, resources: Resources | None = None, **kwargs: Any
     ) -> tuple[str, Resources]:
-        """Convert a graded notebook."""
-        html, resources = super().from_notebook_node(nb, resources, **kwargs)
-        html = html.replace("<html>", '<html lang="en">', 1)
-        return html.replace('<div class="panel-heading">', '<div class="panel-heading" role="banner">', 1), resources
+        """Make the page of a graded notebook."""
+        nb, resources = super().from_notebook_node(nb, resources, **kwargs)
+        known = resources["nbgrader"]
+        student, lesson = known["student"], known["assignment"]
+        with Gradebook(known["db_url"]) as book:
+            html = page(nb, lesson, student, marks_of(book, lesson, student))
+        course = _course(self.parent)
+        resources["outputs"] = {**resources.get("outputs", {}), **for_release(course, student, lesson)}
+        return html, resources
 
 
 def _tell(log: logging.Logger, resources: Resources, notes: Any) -> None:

@@ -6,18 +6,20 @@ import hashlib
 import json
 import time
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from nbformat import NotebookNode
 
 from autograder import judge as judging
+from autograder import notebook_json
 from autograder.assemble import KEY, assemble, plan
 from autograder.feedback import write_feedback
 from autograder.intake import Submission, from_bytes
 from autograder.judge import Verdict
-from autograder.lesson import LessonSource
+from autograder.lesson import LessonSource, grade_id, is_written
 from autograder.sandbox import Limits, Request, Sandbox
-from autograder.version import lesson_version
+from autograder.version import versions
 from course_lib.exercises.grading import ExerciseResult
 
 OUTCOMES = {
@@ -89,8 +91,23 @@ def work_id(notebook: NotebookNode, lesson: LessonSource, seed: int) -> str:
     """
     known = {key: value for key, value in notebook.metadata[KEY].items() if key != "submission"}
     content = {**notebook, "metadata": {**notebook.metadata, KEY: known}}
-    more = [lesson_version(lesson), seed_id(seed)]
-    return hashlib.sha256(json.dumps([content, more], sort_keys=True).encode()).hexdigest()[:32]
+    more = [versions(lesson).whole, seed_id(seed)]
+    return hashlib.sha256(notebook_json.in_order([content, more])).hexdigest()[:32]
+
+
+def answers_id(notebook: NotebookNode) -> str:
+    """A fingerprint of what a learner wrote, from an assembled notebook; what the instructor wrote is no part of it."""
+    known = notebook.metadata[KEY]
+    written = [
+        (grade_id(cell), cell.source)
+        for cell in notebook.cells
+        if _present(cell, known["refused"]) or is_written(cell) or "learner" in cell.metadata.get("tags", [])
+    ]
+    return hashlib.sha256(json.dumps([known["intake"], written]).encode()).hexdigest()[:16]
+
+
+def _present(cell: NotebookNode, refused: Any) -> bool:
+    return bool(cell.metadata.get(KEY, {}).get("present")) or grade_id(cell) in refused
 
 
 def grade_submission(
@@ -118,7 +135,7 @@ def grade_assembled(
     began = time.monotonic()
     known = notebook.metadata[KEY]
     limits = limits or Limits()
-    work = work_id(notebook, lesson, seed)
+    work, answers = work_id(notebook, lesson, seed), answers_id(notebook)
     planned = plan(notebook)
     run = None
     if known["intake"] != "read":
@@ -134,18 +151,29 @@ def grade_assembled(
     verdict = judging.refuse(verdict, known["refused"])
     write_feedback(notebook, planned, run, verdict.exercises)
     graded = _graded(notebook, lesson, verdict, tuple(known["notes"]))
+    entry, how = graded.entry(), _provenance(lesson, seed)
+    for each in entry["exercises"]:
+        each["provenance"] = {"exercise": versions(lesson).exercises[each["id"]], **how}
     notebook.metadata[KEY] = {
         "lesson": lesson.name,
         "submission": known["submission"],
         "seed": seed_id(seed),
-        "version": lesson_version(lesson),
+        "version": versions(lesson).whole,
         "work": work,
+        "answers": answers,
         "limits": asdict(limits),
         "seconds": round(time.monotonic() - began, 3),
         "notes": list(graded.notes),
-        **graded.entry(),
+        "provenance": how,
+        **entry,
     }
     return graded
+
+
+def _provenance(lesson: LessonSource, seed: int) -> dict[str, str]:
+    """How a mark that is given now came about: of what it followed, and when, in UTC."""
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {"line": versions(lesson).line, "lesson": versions(lesson).lesson, "seed": seed_id(seed), "time": now}
 
 
 def _graded(notebook: NotebookNode, lesson: LessonSource, verdict: Verdict, notes: tuple[str, ...]) -> GradedSubmission:
@@ -172,3 +200,26 @@ def _exercise_entry(result: ExerciseResult) -> dict[str, Any]:
         "message": result.message,
     }
     return {**entry, "bonus": True} if result.exercise.stretch else entry
+
+
+Graded = tuple[bytes | None, str]
+"""A graded notebook and "", or None and why the grader failed."""
+
+
+class Grading:
+    """Grades notebooks of one lesson, bytes in and bytes out."""
+
+    def __init__(self, lesson: LessonSource, seed: int, sandbox: Sandbox, limits: Limits) -> None:
+        self.lesson = lesson
+        self._seed = seed
+        self._sandbox = sandbox
+        self._limits = limits
+
+    def __call__(self, notebook: bytes) -> Graded:
+        """Grade an assembled notebook; never raises, whatever is wrong with one submission."""
+        try:
+            assembled = notebook_json.from_bytes(notebook)
+            graded = grade_assembled(assembled, self.lesson, self._seed, self._sandbox, self._limits)
+            return notebook_json.as_bytes(graded.notebook), ""
+        except Exception as error:  # noqa: BLE001  the others are graded all the same
+            return None, f"{type(error).__name__}: {str(error)[:500]}"

@@ -1,41 +1,49 @@
-"""The class report: who did what, and which mistakes how many students made; in the terminal and as one page."""
+"""The class report: who did what, and which mistakes how many students made; as data, and in the terminal."""
 
 from __future__ import annotations
 
-import io
-import re
+import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-import jinja2
-from markupsafe import Markup
-from markupsafe import escape as escape_html
+from nbgrader.api import Gradebook
 from rich import box
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 
-from autograder.class_grading import Entry, graded_entries
-from autograder.gradebook import Course
+from autograder.class_grading import Entry, to_entry
+from autograder.gradebook import Course, graded_entry, quiet
 from autograder.lesson import UnknownLessonError
-from course_lib import exercises, figures
+from autograder.report_examples import find_examples
+from course_lib import exercises
 from course_lib.exercises.exercise import Exercise
-from course_lib.exercises.grading import OUTCOMES as EXERCISE_OUTCOMES
 
 _SHORT = {"unanswered": "-", "error": "err", "timeout": "time", "crashed": "crash"}
 _MARKS = {"right": "green", "partial": "yellow", "unanswered": "dim"}
+HARD = 0.6
+"""An exercise that earned less than this share of its points is one to teach again."""
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """A recognised mistake and how many students made it."""
+    """A recognised mistake and how many students made it.
+
+    Attributes:
+        exercise, name, sentence: as course_lib lists it.
+        students: how many made it.
+        of: how many answered the exercise.
+    """
 
     exercise: str
     name: str
     sentence: str
     students: int
+    of: int
 
 
 @dataclass(frozen=True)
@@ -45,7 +53,8 @@ class Summary:
     Attributes:
         lesson: its folder.
         exercises: in the order of the notebook.
-        entries: one for each submission, as `pipeline` writes them, with the student.
+        entries: one for each submission, as `pipeline` writes them, with the student; the seconds that grading took
+            where they are known.
     """
 
     lesson: str
@@ -69,29 +78,110 @@ class Summary:
             return [sum(result["outcome"] == "right" for result in entry["exercises"]) for entry in self.entries]
         return [entry["score"] for entry in self.entries]
 
+    @property
+    def read(self) -> list[Entry]:
+        """The submissions that hold a notebook which could be read."""
+        return [entry for entry in self.entries if entry["outcome"] not in ("missing", "malformed")]
+
     def result(self, entry: Entry, exercise: Exercise) -> Mapping[str, Any] | None:
         """How a submission did in an exercise."""
         return next((found for found in entry["exercises"] if found["id"] == exercise.name), None)
 
+    def outcome(self, entry: Entry, exercise: Exercise) -> str:
+        """How an exercise ended; "unanswered" where nothing is known of it."""
+        result = self.result(entry, exercise)
+        return str(result["outcome"]) if result else "unanswered"
+
+    def part(self, entry: Entry, exercise: Exercise) -> float:
+        """The share of an exercise's points that a submission earned, of practice 1 where it is right; from 0 to 1."""
+        result = self.result(entry, exercise)
+        if result is None or exercise.practice:
+            return float(result is not None and result["outcome"] == "right")
+        return float(min(result["points"] / exercise.points, 1.0))  # it may have been worth more when it was graded
+
     def share(self, exercise: Exercise) -> float:
-        """The share of an exercise's points that the class earned, of practice that of right answers; from 0 to 1."""
-        results = [self.result(entry, exercise) for entry in self.entries]
-        if exercise.practice:
-            right: int = sum(result["outcome"] == "right" for result in results if result)
-            return right / len(self.entries)
-        earned: int = sum(result["points"] for result in results if result)
-        return earned / (exercise.points * len(self.entries))
+        """The mean of :meth:`part` over the class."""
+        return sum(self.part(entry, exercise) for entry in self.entries) / len(self.entries)
+
+    def core_share(self, entry: Entry) -> float:
+        """The share of the lesson's core points that a submission earned; from 0 to 1, 0 where there are none."""
+        earned = sum(self.part(entry, exercise) * exercise.core_points for exercise in self.exercises)
+        return earned / self.max_score if self.max_score else 0.0
 
     def mistakes(self) -> list[Mistake]:
         """The recognised mistakes, the most frequent first."""
         found = []
         for exercise in self.exercises:
             made = [r["misconception"] for entry in self.entries if (r := self.result(entry, exercise))]
+            of = sum(self.outcome(entry, exercise) != "unanswered" for entry in self.entries)
             for mistake in exercise.misconceptions:
                 count = made.count(mistake.name)
                 if count:
-                    found.append(Mistake(exercise.name, mistake.name, mistake.sentence, count))
+                    found.append(Mistake(exercise.name, mistake.name, mistake.sentence, count, of))
         return sorted(found, key=lambda mistake: -mistake.students)
+
+    def teach_again(self) -> list[tuple[Exercise, float, Mistake | None]]:
+        """Up to three exercises that count and earned less than :data:`HARD` of their points, the hardest first.
+
+        Each with its share, and its most frequent mistake where at least two students made it.
+        """
+        asked = [exercise for exercise in self.exercises if not exercise.stretch] or list(self.exercises)
+        mistakes = self.mistakes()
+        hard = sorted((self.share(exercise), place) for place, exercise in enumerate(asked))
+        found = []
+        for share, place in hard[:3]:
+            made = [each for each in mistakes if each.exercise == asked[place].name and each.students >= 2]
+            if share < HARD:
+                found.append((asked[place], share, made[0] if made else None))
+        return found
+
+
+Examples = Mapping[tuple[str, str, str], str]
+"""An answer that shows a mistake, by lesson, exercise and mistake."""
+
+
+@dataclass(frozen=True)
+class ClassReport:
+    """All that a report says.
+
+    Attributes:
+        summaries: the lessons, in the order of the course, each with at least one submission.
+        students: the class list, in the order in which it is shown.
+        examples: see :mod:`autograder.report_examples`.
+        anonymous: whether the students are "student 1" and so on.
+    """
+
+    summaries: tuple[Summary, ...]
+    students: tuple[str, ...]
+    examples: Examples = field(default_factory=dict)
+    anonymous: bool = False
+
+    @classmethod
+    def of(
+        cls, summaries: Sequence[Summary], students: Sequence[str] = (), examples: Examples | None = None
+    ) -> ClassReport:
+        """A report on these lessons; whoever handed one in is in the class."""
+        handed_in = {str(entry["student"]) for summary in summaries for entry in summary.entries}
+        return cls(tuple(summaries), tuple(sorted(handed_in.union(students))), examples or {})
+
+    def without_names(self) -> ClassReport:
+        """The same with "student 1" and so on for students, in an order that has nothing to do with their names."""
+        shuffled = list(self.students)
+        random.SystemRandom().shuffle(shuffled)
+        label = {student: f"student {number}" for number, student in enumerate(shuffled, start=1)}
+        place = {label: number for number, label in enumerate(label.values())}
+        hidden = []
+        for summary in self.summaries:
+            entries = [_nameless(entry, label[str(entry["student"])]) for entry in summary.entries]
+            entries.sort(key=lambda entry: place[entry["student"]])
+            hidden.append(replace(summary, entries=tuple(entries)))
+        return ClassReport(tuple(hidden), tuple(place), self.examples, anonymous=True)
+
+
+def _nameless(entry: Entry, label: str) -> Entry:
+    """An entry without what the learner wrote: a message may quote it."""
+    results = [{key: value for key, value in result.items() if key != "message"} for result in entry["exercises"]]
+    return {**entry, "student": label, "exercises": results}
 
 
 def graded_lessons(course: Course) -> list[str]:
@@ -107,7 +197,35 @@ def summarise(course: Course, lesson: str) -> Summary:
     """
     if lesson not in exercises.LESSONS:
         raise UnknownLessonError(f"There is no lesson {lesson!r}; the lessons are {', '.join(exercises.LESSONS)}.")
-    return Summary(lesson, exercises.of_lesson(lesson), tuple(graded_entries(course, lesson)))
+    entries = []
+    for student in course.students("autograded", lesson):
+        known = graded_entry(course.folder("autograded", student, lesson) / f"{lesson}.ipynb")
+        if known is not None:
+            entries.append({**to_entry(student, known), "seconds": known.get("seconds")})
+    return Summary(lesson, exercises.of_lesson(lesson), tuple(entries))
+
+
+def read_class(course: Course, summaries: Sequence[Summary]) -> ClassReport:
+    """The report on these lessons, with the class list of the gradebook and examples from the graded notebooks."""
+    listed = _class_list(course)
+    report = ClassReport.of(summaries, list(listed))
+    names = [*report.students, *(name for names in listed.values() for name in names)]
+    return replace(report, examples=find_examples(course, report.summaries, names))
+
+
+def _class_list(course: Course) -> dict[str, list[str]]:
+    """Whom the gradebook knows, by id, with all that may name them; nobody where there is no gradebook."""
+    url = make_url(course.db_url)
+    if url.get_backend_name() == "sqlite" and not (course.root / str(url.database)).exists():
+        return {}  # nbgrader would make one
+    try:
+        with quiet(), Gradebook(course.db_url, course.directory.course_id) as gradebook:
+            return {
+                student.id: [name for name in (student.first_name, student.last_name, student.email) if name]
+                for student in gradebook.students
+            }
+    except SQLAlchemyError:  # of an older nbgrader, or locked: the graded notebooks say the rest
+        return {}
 
 
 def print_summary(summary: Summary, console: Console) -> None:
@@ -147,92 +265,14 @@ def print_summary(summary: Summary, console: Console) -> None:
         for mistake in mistakes:
             table.add_row(str(mistake.students), mistake.exercise, escape(mistake.sentence))
         console.print(table)
-
-
-def page(summaries: Sequence[Summary]) -> str:
-    """One self-contained HTML page, without scripts."""
-    folder = Path(__file__).parent / "templates"
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(folder), autoescape=True, trim_blocks=True)
-    environment.filters["code"] = _code
-    environment.filters["wrapping"] = _wrapping
-    plots = {summary.lesson: plot(summary, number) for number, summary in enumerate(summaries)}
-    return environment.get_template("report.html.j2").render(
-        summaries=summaries, plots=plots, outcomes=EXERCISE_OUTCOMES
-    )
-
-
-def plot(summary: Summary, number: int = 0) -> str:
-    """Marks and shares of points as an SVG element that says in words what is to be seen.
-
-    Args:
-        summary: what to draw.
-        number: tells the ids of one plot on a page from those of another.
-    """
-    import matplotlib.pyplot as plt
-
-    scores, most = summary.scores, max([summary.max_score, *summary.scores])
-    shares = [summary.share(exercise) for exercise in summary.exercises]
-    with figures.style():
-        height = max(2.8, 0.42 * len(shares) + 1.1)
-        fig, (left, right) = plt.subplots(1, 2, figsize=(10, height))
-        left.hist(scores, bins=[edge - 0.5 for edge in range(most + 2)], color=figures.PALETTE["blue"], rwidth=0.9)
-        meant = f"dashed: {summary.max_score}, all of the core" if summary.max_score else "all of them a bonus"
-        if summary.ungraded:
-            left.set(title="Ungraded", xlabel=f"right answers, of {len(summary.exercises)}", ylabel="students")
-        else:
-            left.set(title="Marks", xlabel=f"points ({meant})", ylabel="students")
-        if summary.max_score:
-            left.axvline(summary.max_score, color=figures.PALETTE["black"], linewidth=1, linestyle="--")
-        left.yaxis.get_major_locator().set_params(integer=True)
-        names = [f"{exercise.name}{_kind(exercise)}" for exercise in summary.exercises]
-        colours = [figures.PALETTE["sky" if exercise.stretch else "blue"] for exercise in summary.exercises]
-        right.barh(names, [100 * share for share in shares], color=colours)
-        right.invert_yaxis()
-        title, xlabel = ("Points earned", "% of the exercise's points")
-        if summary.ungraded:
-            title, xlabel = ("Right answers", "% of the students")
-        right.set(title=title, xlabel=xlabel, xlim=(0, 100))
-        out = io.StringIO()
-        fig.savefig(out, format="svg", metadata={"Date": None})
-        figures.close(fig)
-    told = ", ".join(f"{name} {share:.0%}" for name, share in zip(names, shares, strict=True))
-    if summary.ungraded:
-        alt = (
-            f"Left, right answers of {len(scores)} students in {summary.lesson}, which is ungraded: from {min(scores)} "
-            f"to {max(scores)} of {len(summary.exercises)}. Right, the share of students who have each right: {told}."
-        )
-        return _inline(out.getvalue(), alt, f"plot{number}")
-    worth = f"{summary.max_score} for all of the core" if summary.max_score else "all of them a bonus"
-    alt = (
-        f"Left, marks of {len(scores)} students in {summary.lesson}: from {min(scores)} to {max(scores)} points, "
-        f"{worth}. Right, the share of points earned in each exercise: {told}."
-    )
-    return _inline(out.getvalue(), alt, f"plot{number}")
-
-
-def _kind(exercise: Exercise) -> str:
-    return " (practice)" if exercise.practice else " (bonus)" if exercise.stretch else ""
-
-
-def _inline(svg: str, alt: str, prefix: str) -> str:
-    """An SVG document as an element of a page: with a title, a label, and ids of its own."""
-    element = svg[svg.index("<svg") :]
-    element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
-    element = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}-", element)
-    words = escape_html(alt)
-    opening, rest = element.split(">", 1)
-    return f'{opening} role="img" aria-label="{words}"><title>{words}</title>{rest}'
-
-
-def _code(text: str) -> Markup:
-    """Text with what stands between backticks as code."""
-    pieces = str(escape_html(text)).split("`")
-    return Markup("".join(f"<code>{piece}</code>" if index % 2 else piece for index, piece in enumerate(pieces)))  # noqa: S704
-
-
-def _wrapping(name: str) -> Markup:
-    """A name that may be broken at its underscores."""
-    return escape_html(name).replace("_", Markup("_<wbr>"))
+    again = summary.teach_again()
+    if again:
+        console.print("\n[italic]What to teach again[/]")
+    for exercise, share, made in again:
+        said = f"{exercise.name}: {share:.0%} of {'answers right' if exercise.practice else 'the points'}"
+        if made is not None:
+            said += f"; {made.students} of {made.of} who answered: {made.sentence}"
+        console.print(Padding(escape(said), (0, 0, 0, 2)), highlight=False)
 
 
 def _cell(result: Mapping[str, Any] | None) -> str:

@@ -19,7 +19,7 @@ def put_scripts_on_path() -> None:
 
 
 def page_templates() -> list[str]:
-    """Where nbconvert finds `offline_feedback` and `offline_formgrade`, and nbgrader's on which they stand."""
+    """Where nbconvert finds `offline_formgrade`, and nbgrader's on which they stand."""
     import nbgrader
 
     package = Path(nbgrader.__file__).parent

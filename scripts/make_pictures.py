@@ -39,9 +39,9 @@ def picture_lesson(browser: Browser, folder: Path) -> None:
 
 
 def picture_report(browser: Browser) -> None:
-    """The top of the class report."""
-    page = browser.new_page(viewport={"width": 1100, "height": 760})
-    page.goto((DEMO / "report.html").as_uri())
+    """A lesson in the class report."""
+    page = browser.new_page(viewport={"width": 1240, "height": 1000})
+    page.goto((DEMO / "report.html").as_uri() + "#01_backpropagation")
     page.screenshot(path=IMAGES / "report.png")
 
 

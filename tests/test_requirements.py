@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-NAMES = ("requirements", "requirements-dev", "requirements-cluster", "requirements-audio")
+EXTRAS = ("dev", "cluster", "postgresql", "similarity", "audio")
+NAMES = ("requirements", *(f"requirements-{extra}" for extra in EXTRAS))
 
 
 def lines(path: Path) -> list[str]:

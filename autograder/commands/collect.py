@@ -37,9 +37,10 @@ def collect(
     Knows the names of Moodle and Canvas, and plain STUDENT/LESSON.ipynb. Writes submitted/STUDENT/LESSON/LESSON.ipynb
     and nothing else. Of several notebooks of a student the newest counts. What is not taken is listed with the reason.
     """
-    from autograder.archives import ArchiveError, Roster
+    from autograder.archives import ArchiveError
     from autograder.archives import collect as take
     from autograder.gradebook import Course
+    from autograder.roster import Roster, RosterError
     from course_lib.exercises import LESSONS
 
     try:
@@ -47,7 +48,7 @@ def collect(
             raise ArchiveError(f"There is no lesson {lesson!r}; the lessons are {', '.join(LESSONS)}.")
         known = None if roster is None else Roster(roster)
         done = take(Course(course), lesson, source, known, force=force, dry=dry_run)
-    except ArchiveError as error:
+    except (ArchiveError, RosterError) as error:
         errors.print(f"[bold red]{escape(str(error))}[/]", soft_wrap=True)
         raise typer.Exit(2) from None
     for taken in done.taken:

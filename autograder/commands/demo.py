@@ -15,6 +15,14 @@ def demo(
     directory: Annotated[
         Path, typer.Option(metavar="FOLDER", help="Where the demo's course goes; an earlier demo there is replaced.")
     ] = Path("demo"),
+    lesson: Annotated[
+        str | None,
+        typer.Option(
+            "--download",
+            metavar="LESSON",
+            help="Only write dist/LESSON.zip: the class's submissions as an LMS gives them, to try `collect` with.",
+        ),
+    ] = None,
     root: Annotated[Path, typer.Option(help="The project's folder.", show_default="here")] = Path(),
 ) -> None:
     """Do the whole job on a sample class: build, hand in, grade, give feedback, report.
@@ -23,11 +31,15 @@ def demo(
     and the class report, and compares every grade with the one written beside it by hand. Ends with exit code 1 when
     one differs. Takes about two minutes.
     """
-    from autograder.demo import DemoError, run_demo
+    from autograder.demo import DemoError, download, run_demo
     from autograder.tools import put_scripts_on_path
 
     put_scripts_on_path()
     try:
+        if lesson is not None:
+            path = download(root, lesson)
+            console.print(f"{escape(str(path))} is written.", soft_wrap=True, highlight=False)
+            return
         agreed = run_demo(root.resolve(), directory, console)
     except DemoError as error:
         errors.print(f"[bold red]{escape(str(error))}[/]", soft_wrap=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib.util
 import json
 import os
 import shutil
@@ -96,6 +97,16 @@ def clear_room(place: Place) -> None:
 
 @functools.cache
 def _font_lists() -> tuple[Path, ...]:
+    """Where matplotlib keeps its list; looked for before it is imported, which takes as long as several submissions."""
+    home = os.environ.get("MPLCONFIGDIR")
+    cache = Path(home) if home else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "matplotlib"
+    package = importlib.util.find_spec("matplotlib")
+    if package is not None and package.origin is not None:
+        source = Path(package.origin).with_name("font_manager.py").read_bytes()
+        # matplotlib makes another list where this number, which stands in its source, has changed.
+        known = [path for path in cache.glob("fontlist-v*.json") if f"'{path.stem[10:]}'".encode() in source]
+        if known:
+            return tuple(known)
     import matplotlib.font_manager  # makes the list where there is none yet
 
     return tuple(Path(matplotlib.get_cachedir()).glob("fontlist-*.json"))

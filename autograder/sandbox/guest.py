@@ -24,7 +24,7 @@ EXERCISE_MODULES = ("answers.py", "functions.py", "programs.py")
 _HERE = Path(__file__).parent
 _COURSE_LIB = Path(course_lib.__file__).parent
 # These stand on the exercises and are of no use without them; `study` is megabytes of audio that no answer needs.
-_LEFT_OUT = ("exercises", "check.py", "learner.py", "study", "__pycache__", "py.typed")
+_LEFT_OUT = ("exercises", "check.py", "validation.py", "learner.py", "study", "__pycache__", "py.typed")
 
 
 def _copy_compiled(package: Path) -> None:
@@ -36,6 +36,18 @@ def _copy_compiled(package: Path) -> None:
             target = Path(importlib.util.cache_from_source(path))
             target.parent.mkdir(exist_ok=True)
             shutil.copy2(compiled, target)
+
+
+def copied(withheld: Sequence[str] = (), package: Path = _COURSE_LIB) -> list[Path]:
+    """The files of course_lib, in the folder `package`, that a guest is given as they are."""
+    left_out = _left_out(withheld)
+    kept = [path for path in package.iterdir() if path.name not in left_out]
+    kept += [inside for path in kept for inside in path.rglob("*") if "__pycache__" not in inside.parts]
+    return [*sorted(filter(Path.is_file, kept)), *(package / "exercises" / name for name in EXERCISE_MODULES)]
+
+
+def _left_out(withheld: Sequence[str]) -> set[str]:
+    return {*_LEFT_OUT, *withheld, *(f"{name}.py" for name in withheld)}
 
 
 def build(folder: Path, withheld: Sequence[str] = ()) -> None:
@@ -53,7 +65,7 @@ def build(folder: Path, withheld: Sequence[str] = ()) -> None:
             raise ValueError(
                 f"course_lib has no module {name!r} to withhold; look at WITHHELD of the lesson's exercises"
             )
-    left_out = {*_LEFT_OUT, *withheld, *(f"{name}.py" for name in withheld)}
+    left_out = _left_out(withheld)
 
     def ignore(place: str, names: list[str]) -> set[str]:
         top = Path(place) == _COURSE_LIB

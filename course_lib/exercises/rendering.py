@@ -28,7 +28,7 @@ def to_html(result: ExerciseResult, *, reveal: bool, open_hint: bool = False, pr
     parts = [f"<p><strong>{escape(exercise.name)}: {result.marks} of {exercise.full_marks} {unit}</strong></p>"]
     failed = next((group for group in result.groups if group.passed is False), None)
     if all(group.passed is None for group in result.groups):
-        parts.append(f"<p>{_code(result.message)}</p>")
+        parts.append(f"<p>{inline(result.message)}</p>")
     else:
         parts.append(_table(result))
     if failed is not None:
@@ -57,7 +57,7 @@ def _failure(group: GroupResult, reveal: bool) -> str:
     difference = group.difference
     assert difference is not None
     where = f"{group.group.title}, {group.case}" if group.case else group.group.title
-    lines = [f"<strong>{escape(where)}.</strong> {_code(difference.sentence)}"]
+    lines = [f"<strong>{escape(where)}.</strong> {inline(difference.sentence)}"]
     if difference.received:
         numbers = f"received <code>{escape(difference.received)}</code>"
         if reveal and difference.expected:
@@ -65,7 +65,7 @@ def _failure(group: GroupResult, reveal: bool) -> str:
         lines.append(f"At <code>{escape(difference.where)}</code>: {numbers}.")
     parts = [f"<p>{'<br>'.join(lines)}</p>"]
     if group.misconception is not None:
-        parts.append(f"<p><strong>Recognised:</strong> {_code(group.misconception.sentence)}</p>")
+        parts.append(f"<p><strong>Recognised:</strong> {inline(group.misconception.sentence)}</p>")
     return "".join(parts)
 
 
@@ -75,25 +75,25 @@ def _hints(result: ExerciseResult, open_hint: bool) -> list[str]:
     parts = []
     if mistake is not None and mistake.hint:
         opened = " open" if open_hint else ""
-        parts.append(f"<details{opened}><summary>A hint for this mistake</summary>{_block(mistake.hint)}</details>")
+        parts.append(f"<details{opened}><summary>A hint for this mistake</summary>{block(mistake.hint)}</details>")
     opened = " open" if open_hint and not parts else ""
     for number, (title, text) in enumerate(hints):
-        parts.append(f"<details{opened if number == 0 else ''}><summary>{title}</summary>{_block(text)}</details>")
+        parts.append(f"<details{opened if number == 0 else ''}><summary>{title}</summary>{block(text)}</details>")
     return parts
 
 
-def _block(text: str) -> str:
+def block(text: str) -> str:
     """Paragraphs and, between lines of three backticks, code."""
     parts = []
     for index, piece in enumerate(text.strip().split("```")):
         if index % 2:
             parts.append(f"<pre><code>{escape(piece.removeprefix('python').strip(chr(10)))}</code></pre>")
         elif piece.strip():
-            parts += [f"<p>{_code(paragraph)}</p>" for paragraph in piece.strip().split("\n\n")]
+            parts += [f"<p>{inline(paragraph)}</p>" for paragraph in piece.strip().split("\n\n")]
     return "".join(parts)
 
 
-def _code(text: str) -> str:
+def inline(text: str) -> str:
     """Escaped text: what stands between backticks as code, elsewhere `*one or more words*` emphasised."""
     pieces = escape(text).split("`")
     return "".join(

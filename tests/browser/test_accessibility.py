@@ -12,8 +12,9 @@ import nbformat
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from autograder.export import export
-from autograder.report import page as report_page
+from autograder.lesson_pages import export
+from autograder.report import ClassReport
+from autograder.report_page import page as report_page
 from tests.browser import lessons
 from tests.browser.accessibility import violations
 from tests.browser.jupyterlab import NotebookPage
@@ -48,7 +49,7 @@ def pages(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pat
     folder = tmp_path_factory.mktemp("pages")
     found = {path.stem: path for path in export(root, ["01", "04"], folder)}
     found["report"] = folder / "report.html"
-    found["report"].write_text(report_page([SUMMARY]), encoding="utf-8")
+    found["report"].write_text(report_page(ClassReport.of([SUMMARY])), encoding="utf-8")
     return found
 
 

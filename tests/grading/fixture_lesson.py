@@ -12,6 +12,8 @@ from course_lib.exercises.exercise import Exercise, Group, Misconception
 from course_lib.exercises.programs import Case, call
 
 NAME = "90_fixture"
+SECOND = "91_fixture"
+"""The same lesson under another name, for two at once."""
 WITHHELD = ("optimizers",)
 HINTS = ("By hand.", "The rule.", "`return ____ * ____`")
 

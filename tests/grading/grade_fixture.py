@@ -16,7 +16,7 @@ from tests.grading.helpers import MODULE
 from tests.grading.quick_sandbox import QuickSandbox
 
 if __name__ == "__main__":
-    exercises.LESSONS = {**exercises.LESSONS, fixture_lesson.NAME: MODULE}
+    exercises.LESSONS = {**exercises.LESSONS, fixture_lesson.NAME: MODULE, fixture_lesson.SECOND: MODULE}
     if os.environ.get("QUICK") == "1":
         choice.choose = lambda *_, **__: QuickSandbox()
     print("ready", flush=True)

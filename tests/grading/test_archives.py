@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from autograder import archives
-from autograder.archives import ArchiveError, Collected, Roster, collect
+from autograder.archives import ArchiveError, Collected, collect
 from autograder.cli import app
 from autograder.gradebook import Course
 from autograder.intake import unfit
+from autograder.roster import Roster, RosterError
 from tests.grading.fixture_lesson import NAME
 from tests.grading.helpers import RIGHT, as_bytes, submission
 
@@ -181,13 +182,14 @@ def test_a_roster_gives_the_ids(course: Course, tmp_path: Path) -> None:
     ("text", "sentence"),
     [
         ("id,first_name\n../x,Ada\n", "which holds one of"),
-        ("name\nAda\n", "which is empty"),
+        ("id,name\n,Ada\n", "which is empty"),
+        ("name\nAda\n", "no roster that is known"),
         ('id\n"a', "cannot be read as a roster"),
     ],
 )
 def test_a_roster_that_cannot_be_used_says_why(tmp_path: Path, text: str, sentence: str) -> None:
     (tmp_path / "roster.csv").write_text(text)
-    with pytest.raises(ArchiveError, match=sentence):
+    with pytest.raises(RosterError, match=sentence):
         Roster(tmp_path / "roster.csv")
 
 

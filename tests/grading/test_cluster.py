@@ -24,6 +24,7 @@ from autograder.assemble import KEY
 from autograder.cluster import DaskCluster, checked
 from autograder.executors import Assignment, ClusterError, Done, Job
 from autograder.gradebook import Course
+from autograder.seeds import secret_seed
 from autograder.version import lesson_version
 from tests.grading.conftest import HandIn
 from tests.grading.fixture_lesson import NAME
@@ -103,7 +104,7 @@ def grader(course: Course, root: Path, *more: str) -> subprocess.Popen[str]:
 def graded_locally(course: Course, hand_in: HandIn, root: Path, tmp_path: Path, size: int) -> dict[str, Any]:
     """Hand in a class, grade a copy of it on this machine, and say what that left."""
     hand_in_all(course, hand_in, size)
-    gradebook.secret_seed(gradebook.seed_path(course.db_url, course.root, NAME))
+    secret_seed(course.db_url, course.root, NAME)
     gradebook.ensure_assignment(course, LESSON)
     other = Course(Path(shutil.copytree(course.root, tmp_path / "locally")))
     process = grader(other, root, "--workers", "1")

@@ -24,20 +24,21 @@ from autograder import gradebook
 from autograder.class_grading import ClassGrading
 from autograder.gradebook import Course, GradebookError
 from autograder.intake import from_path
+from autograder.seeds import secret_seed
 from tests.grading.conftest import HandIn
 from tests.grading.fixture_lesson import NAME
 from tests.grading.helpers import LESSON, LIMITS, RIGHT, grade_one, submission
 from tests.grading.quick_sandbox import QuickSandbox
 
 WRONG = {**RIGHT, "scale": "def scale(x, factor):\n    return x + factor"}
-SECONDS = re.compile(rb'"seconds": [\d.e-]+')
+CLOCK = re.compile(rb'"seconds": [\d.e-]+|"time": "[\dTZ:-]+"')
 KINDS: tuple[Any, ...] = (submission(RIGHT), submission(WRONG), submission(), b"garbage")
 
 
 def contents(course: Course) -> dict[str, Any]:
-    """All that a run leaves but how long it took: the gradebook's rows, with names for random ids, and the files."""
+    """All that a run leaves but its times: the gradebook's rows, with names for random ids, and the files."""
     files = {
-        path.relative_to(course.root).as_posix(): SECONDS.sub(b"", path.read_bytes())
+        path.relative_to(course.root).as_posix(): CLOCK.sub(b"", path.read_bytes())
         for path in sorted((course.root / "autograded").rglob("*"))
         if path.is_file()
     }
@@ -108,7 +109,7 @@ def undisturbed(course: Course, root: Path, *, quick: bool) -> tuple[float, floa
 def trial(course: Course, hand_in: HandIn, root: Path, tmp_path: Path, size: int, kills: int, quick: bool) -> None:
     """Kill the grader or one of its processes at random moments and go on; compare with a run that nobody disturbed."""
     hand_in_all(course, hand_in, size)
-    gradebook.secret_seed(gradebook.seed_path(course.db_url, course.root, NAME))
+    secret_seed(course.db_url, course.root, NAME)
     with (course.root / "nbgrader_config.py").open("a") as file:
         file.write("c.AssignLatePenalties.plugin_class = 'tests.grading.helpers.HalfOff'\n")
     (course.root / "gradebook.db").unlink()  # its making can be killed too

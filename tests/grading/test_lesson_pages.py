@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from autograder.building import BuildError
 from autograder.cli import app
-from autograder.export import export, page
+from autograder.lesson_pages import export, page
 from course_lib.study import speech
 
 ROOT = Path(__file__).parents[2]
@@ -169,15 +169,27 @@ def test_the_empty_corner_of_a_table_is_no_heading() -> None:
 
 
 def test_the_command_writes_pages_and_names_them(tmp_path: Path) -> None:
-    done = CliRunner().invoke(app, ["export", "1", "04", "--root", str(ROOT), "--to", str(tmp_path / "new" / "pages")])
+    words = ["export", "1", "04", "--root", str(ROOT), "--to", "pages", "--output", str(tmp_path / "new" / "pages")]
+    done = CliRunner().invoke(app, words)
     assert done.exit_code == 0, done.output
     written = sorted(path.name for path in (tmp_path / "new" / "pages").iterdir() if path.suffix == ".html")
     assert written == ["01_backpropagation.html", "04_adaptive_optimizers.html"]
     assert all(name in done.output.replace("\n", "") for name in written)
 
 
+def test_pages_go_to_pages_where_nothing_else_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    for more in ([], ["--to", "pages", "--open", "--student"]):
+        done = CliRunner().invoke(app, ["export", "00", "--root", str(ROOT), *more])
+        assert done.exit_code == 0, done.output
+    assert [path.name for path in tmp_path.iterdir()] == ["pages"]
+    assert opened == [(tmp_path / "pages" / "00_warm_up.html").as_uri()]
+
+
 def test_what_cannot_be_exported_is_told_with_what_to_do(tmp_path: Path) -> None:
-    done = CliRunner().invoke(app, ["export", "77", "--root", str(ROOT), "--to", str(tmp_path)])
+    done = CliRunner().invoke(app, ["export", "77", "--root", str(ROOT), "--output", str(tmp_path)])
     assert done.exit_code == 2
     assert "no lesson '77'" in done.output
     (tmp_path / "solutions").mkdir()

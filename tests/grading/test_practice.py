@@ -89,7 +89,9 @@ def test_a_class_in_the_ungraded_lesson(warm_up: Course, tmp_path: Path) -> None
     feedback = warm_up.api().generate_feedback(NAME)
     assert feedback["success"], feedback
     told = (warm_up.folder("feedback", "bob", NAME) / f"{NAME}.html").read_text(encoding="utf-8")
-    assert "slope: 0 of 3 groups passed (practice, no points)" in told
+    assert "This lesson is practice: it counts nothing" in told
+    assert "0 of 3 groups of cases" in told
+    assert ">Points<" not in told
     assert "You step to the right only" in told
 
 

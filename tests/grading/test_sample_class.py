@@ -19,6 +19,7 @@ from autograder.lesson import LessonSource
 from autograder.pipeline import grade_submission
 from autograder.sample_class import SampleError
 from autograder.sandbox.choice import choose
+from course_lib import exercises
 from tests.grading.helpers import LESSON, RIGHT, SEED, as_bytes, cell
 
 LESSONS = ("01_backpropagation", "04_adaptive_optimizers")
@@ -139,7 +140,9 @@ def test_nbgrader_gives_the_grades_written_by_hand(demo: tuple[Path, subprocess.
     for lesson in LESSONS:
         assert len(list((folder / "feedback").glob(f"*/{lesson}/{lesson}.html"))) == 12
         for page in (folder / "feedback").glob(f"*/{lesson}/{lesson}.html"):
-            assert "points</strong>" in page.read_text(encoding="utf-8")
+            html = page.read_text(encoding="utf-8")
+            assert f"Feedback for <strong>{page.parent.parent.name}</strong>" in html
+            assert html.count('class="outcome"') == len(exercises.of_lesson(lesson))
 
 
 @pytest.mark.slow

@@ -128,7 +128,9 @@ def test_where_the_supervisor_is_killed_another_one_goes_on(warm: KernelSandbox,
     killer = threading.Thread(target=kill)
     killer.start()
     # One that has left the guest's session and lost its parent ends too.
-    slips = "import os, time\nif os.fork() == 0:\n    os.setsid()\n    os.fork()\n    time.sleep(1_000)\ntime.sleep(2.0)"
+    slips = (
+        "import os, time\nif os.fork() == 0:\n    os.setsid()\n    os.fork()\n    time.sleep(1_000)\ntime.sleep(2.0)"
+    )
     done = run(slips, RIGHT["scale"], walls=warm, cell=30.0)
     killer.join()
     assert len(family) >= 3

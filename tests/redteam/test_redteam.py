@@ -72,28 +72,28 @@ def test_the_sample_has_every_family() -> None:
     assert {entry.family for entry in SAMPLE} == {*FAMILIES, "honest", "broken"}
 
 
+OF_THE_PAGE = ("it displays <style>", "it displays <meta>")
+"""What the page itself brings along."""
+
+
+def what_pages_do(trial: Trial, students: list[str]) -> list[str]:
+    """What is wrong with the feedback pages of some students, a sentence each."""
+    found = []
+    for student, page in trial.feedback(students).items():
+        found += [f"{student}: {part}" for part in active_parts(page) if part not in OF_THE_PAGE]
+        if (page.count("<style"), page.count("<meta")) != (1, 4) or not page.endswith("</html>"):
+            found.append(f"{student}: its page is not whole, or has parts of somebody else's")
+    return found
+
+
 @linux
 def test_a_sample_of_the_red_team_gets_what_it_deserves_and_leaves_nothing() -> None:
     with Trial(SAMPLE) as trial:
         trial.grade()
         assert wrong(trial) == []
         assert trial.exit_code == 0
-
-
-OF_THE_PAGE = ("<style>", "style=", "<meta>", "<svg>", "<math>")
-"""What nbgrader's template and the lesson's own formulas bring along."""
-
-
-def what_pages_do(trial: Trial, students: list[str]) -> list[str]:
-    """What is wrong with the feedback pages of some students, a sentence each."""
-    found = []
-    formulas = sum(each.source.count("$") // 2 for each in trial.source.notebook.cells if each.cell_type == "markdown")
-    for student, page in trial.feedback(students).items():
-        active = [part for part in active_parts(page) if not any(own in part for own in OF_THE_PAGE)]
-        found += [f"{student}: {part}" for part in active]
-        if (shown := len(re.findall(r"<math[\s>]", page))) != formulas:  # none of a submission's
-            found.append(f"{student}: there are {shown} formulas on its page, not the lesson's {formulas}")
-    return found
+        family = [name for name, entry in trial.students.items() if entry.family == "output and browser"]
+        assert what_pages_do(trial, family) == []
 
 
 USERS = ("root or whoever runs the tests", "an ordinary user")
