@@ -35,7 +35,7 @@ setup: $(VENV)/dev.stamp ## only the environment, for running things by hand
 demo: $(VENV)/dev.stamp ## build the lessons, grade a sample class, write feedback and a summary
 	$(BIN)/python -m autograder demo
 
-test: $(VENV)/dev.stamp ## all tests: lint, types, code, notebooks, built files (about 25 minutes on two cores)
+test: $(VENV)/dev.stamp ## all tests: lint, types, code, notebooks, built files (about half an hour on two cores)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
