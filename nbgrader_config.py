@@ -32,7 +32,7 @@ c.GenerateFeedback.preprocessors = ["autograder.nbgrader_plugins.StudentView"]
 c.GenerateFeedback.exporter_class = "autograder.nbgrader_plugins.StudentPage"
 
 # What is late by course.toml costs what it says there (docs/settings.md).
-c.AssignLatePenalties.plugin_class = "autograder.settings_gradebook.LatePenalty"
+c.AssignLatePenalties.plugin_class = "autograder.settings.gradebook.LatePenalty"
 
 # Formgrader's pages: formulas of the lessons as MathML, and no MathJax from elsewhere.
 c.HTMLExporter.template_name = "offline_formgrade"

@@ -12,7 +12,7 @@ from typing import Any
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook, MissingEntry
 
-from autograder import gradebook, regrading, settings_apply, settings_file
+from autograder import gradebook, regrading
 from autograder.assemble import KEY, assemble
 from autograder.class_queue import ClassQueue
 from autograder.executors import (
@@ -30,6 +30,8 @@ from autograder.lesson import LessonSource
 from autograder.pipeline import seed_id, work_id
 from autograder.sandbox import Limits, Sandbox
 from autograder.seeds import secret_seed, seed_for_trial
+from autograder.settings import apply as settings_apply
+from autograder.settings.file import read as read_settings
 from autograder.version import lesson_version
 
 Entry = dict[str, Any]
@@ -80,7 +82,7 @@ class ClassGrading:
         self._limits = limits
         self._dry_run = dry_run
         if dry_run:
-            settings_file.read(course.root)
+            read_settings(course.root)
             self.settled = settings_apply.Applied()
         else:
             gradebook.ensure_assignment(course, self.lesson)

@@ -24,8 +24,8 @@ from autograder.building.source import read as read_source
 from autograder.class_grading import graded_entries
 from autograder.files import write_atomically
 from autograder.gradebook import CONFIG_FILE, Course, quiet
-from autograder.report import print_summary, read_class, summarise
-from autograder.report_page import page
+from autograder.report.page import page
+from autograder.report.summary import print_summary, read_class, summarise
 from autograder.sample_class import Sample
 
 MARKER = ".course-demo"

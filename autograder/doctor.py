@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.database import GradebookError, file_of
-from autograder.settings import SettingsError
+from autograder.settings.model import SettingsError
 from course_lib import exercises
 
 PYTHONS = ((3, 11), (3, 14))
@@ -244,8 +244,8 @@ def seeds(place: Place) -> Iterator[Finding]:
 
 def settings(place: Place) -> Iterator[Finding]:
     """course.toml, and whether the gradebook says the same."""
-    from autograder.settings_apply import apply
-    from autograder.settings_file import read
+    from autograder.settings.apply import apply
+    from autograder.settings.file import read
 
     try:
         if read(place.root) is None:

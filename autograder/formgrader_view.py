@@ -1,7 +1,7 @@
 """What formgrader shows beside a written answer: the model answer, the rubric, and what the question is worth now.
 
 Only formgrader's own exporter comes here, and only its template has a place for it. A student's page is made by
-`autograder.feedback_page`, which knows nothing of this.
+`autograder.feedback.page`, which knows nothing of this.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from nbgrader.coursedir import CourseDirectory
 
 from autograder.lesson import is_written
 from autograder.markdown import Renderer, render
-from autograder.settings_file import WRITTEN_POINTS
+from autograder.settings.file import WRITTEN_POINTS
 
 _SCHEME = re.compile(r"^=== (?:BEGIN|END) MARK SCHEME ===$", re.MULTILINE)
 _RUBRIC = re.compile(r"^## Written question: rubric\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)

@@ -32,7 +32,7 @@ from autograder.database import GradebookError as GradebookError
 from autograder.database import explained, file_of
 from autograder.files import read_plain, remove_parts, write_atomically
 from autograder.lesson import LessonSource, grade_id, is_check
-from autograder.settings_gradebook import settle
+from autograder.settings.gradebook import settle
 
 CONFIG_FILE = "nbgrader_config.py"
 _BONUS = Table(

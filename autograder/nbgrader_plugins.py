@@ -28,19 +28,19 @@ from traitlets import Bool, Enum, Float, Unicode
 
 from autograder import gradebook
 from autograder.assemble import KEY, assemble
-from autograder.feedback import for_student
-from autograder.feedback_files import for_release
-from autograder.feedback_page import page
+from autograder.feedback.files import for_release
+from autograder.feedback.marks import marks_of
+from autograder.feedback.page import page
+from autograder.feedback.verdicts import for_student
 from autograder.gradebook import Course, GradebookError
 from autograder.intake import from_bytes, from_path, shown_name, unfit
 from autograder.lesson import LessonSource, withheld_in
-from autograder.marks import marks_of
 from autograder.pipeline import UNSAFE, grade_assembled
 from autograder.sandbox import Limits, Sandbox, SandboxError
 from autograder.sandbox.choice import NAMES, choose
 from autograder.seeds import secret_seed
-from autograder.settings import SettingsError
-from autograder.settings_file import read as read_settings
+from autograder.settings.file import read as read_settings
+from autograder.settings.model import SettingsError
 
 Resources = dict[str, Any]
 

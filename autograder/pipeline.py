@@ -14,7 +14,7 @@ from nbformat import NotebookNode
 from autograder import judge as judging
 from autograder import notebook_json
 from autograder.assemble import KEY, assemble, plan
-from autograder.feedback import write_feedback
+from autograder.feedback.verdicts import write_feedback
 from autograder.intake import Submission, from_bytes
 from autograder.judge import Verdict
 from autograder.lesson import LessonSource, grade_id, is_written

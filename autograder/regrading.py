@@ -11,7 +11,7 @@ from typing import Any
 from nbformat import NotebookNode
 
 from autograder.assemble import KEY
-from autograder.feedback import TOLD
+from autograder.feedback.verdicts import TOLD
 from autograder.files import write_atomically
 from autograder.lesson import grade_id
 

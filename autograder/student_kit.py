@@ -16,7 +16,7 @@ from typing import Any
 from packaging.specifiers import SpecifierSet
 
 from autograder.building import BuildError, Problem, check, lesson_path
-from autograder.settings_file import used_lessons
+from autograder.settings.file import used_lessons
 from course_lib import exercises
 
 ENDINGS = frozenset({".py", ".npz", ".json", ".js", ".css", ".csv", ".toml", ".mp3"})

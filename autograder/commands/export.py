@@ -118,8 +118,8 @@ def _marks(root: Path, lessons: list[str], to: Form, path: Path, identifier: str
     from autograder.lms.identifiers import ExportError
     from autograder.lms.marks import NoMarksError, read_marks
     from autograder.lms.worth import weighed
-    from autograder.settings import SettingsError
-    from autograder.settings_file import read
+    from autograder.settings.file import read
+    from autograder.settings.model import SettingsError
 
     named = dict(each.partition("=")[::2] for each in column)
     try:

@@ -38,10 +38,10 @@ def feedback(
     --student who has handed in nothing gets a page that says so.
     """
     from autograder.class_grading import UnknownStudentError
-    from autograder.feedback_files import not_graded, students
+    from autograder.feedback.files import not_graded, students
     from autograder.gradebook import Course
     from autograder.lesson import UnknownLessonError
-    from autograder.report import graded_lessons
+    from autograder.report.summary import graded_lessons
     from autograder.tools import put_scripts_on_path
     from course_lib import exercises
 
@@ -90,7 +90,7 @@ def feedback(
 
 def _write_all(place: Course, todo: list[tuple[str, str]]) -> tuple[list[Path], int, bool]:
     """The pages written, how many could not be, and whether Ctrl-C came first."""
-    from autograder.feedback_files import write_pages
+    from autograder.feedback.files import write_pages
 
     written: list[Path] = []
     failed = 0

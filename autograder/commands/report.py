@@ -37,9 +37,9 @@ def report(
     from autograder.files import write_atomically
     from autograder.gradebook import Course
     from autograder.lesson import UnknownLessonError
-    from autograder.report import graded_lessons, print_summary, read_class, summarise
-    from autograder.settings import SettingsError
-    from autograder.settings_file import used_lessons
+    from autograder.report.summary import graded_lessons, print_summary, read_class, summarise
+    from autograder.settings.file import used_lessons
+    from autograder.settings.model import SettingsError
 
     place = Course(course)
     try:
@@ -64,7 +64,7 @@ def report(
     path = html or (course / ("report-anonymous.html" if anonymous else "report.html") if open_ else None)
     try:
         if csv is not None:
-            from autograder.report_tables import write_tables
+            from autograder.report.tables import write_tables
 
             written = write_tables(csv, found)
             console.print(
@@ -72,7 +72,7 @@ def report(
                 soft_wrap=True,
             )
         if path is not None:
-            from autograder.report_page import page
+            from autograder.report.page import page
 
             with console.status("Drawing ...") as status:
                 text = page(found, lambda lesson: status.update(f"Drawing ... {lesson} is done"))

@@ -12,8 +12,8 @@ from autograder.terminal import console, errors
 
 if TYPE_CHECKING:
     from autograder.gradebook import Course
-    from autograder.settings import Settings
-    from autograder.settings_apply import Applied
+    from autograder.settings.apply import Applied
+    from autograder.settings.model import Settings
 
 EXIT_CODES = (
     "Exit codes: 0, the file is in order, or there is none; 2, it is not, each fault with its line; or it cannot be "
@@ -44,10 +44,10 @@ def settings(
     if dry_run and not apply_:
         raise typer.BadParameter("--dry-run goes with --apply")
     from autograder.gradebook import Course, GradebookError
-    from autograder.settings import SettingsError
-    from autograder.settings_apply import apply
-    from autograder.settings_faults import FILE
-    from autograder.settings_file import read
+    from autograder.settings.apply import apply
+    from autograder.settings.faults import FILE
+    from autograder.settings.file import read
+    from autograder.settings.model import SettingsError
 
     if init:
         _begin(course / FILE)
@@ -101,7 +101,7 @@ def _show(known: Settings, place: Course) -> None:
     from rich import box
     from rich.table import Table
 
-    from autograder.settings_apply import due_dates
+    from autograder.settings.apply import due_dates
     from course_lib import exercises
 
     recorded = due_dates(place)

@@ -27,7 +27,7 @@ def student_kit(
     """
     from autograder.building import BuildError
     from autograder.files import write_atomically
-    from autograder.settings import SettingsError
+    from autograder.settings.model import SettingsError
     from autograder.student_kit import kit, version
 
     try:

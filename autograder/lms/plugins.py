@@ -17,8 +17,8 @@ from autograder.lms import forms
 from autograder.lms.identifiers import ExportError
 from autograder.lms.marks import NoMarksError, read_marks
 from autograder.lms.worth import weighed
-from autograder.settings import SettingsError
-from autograder.settings_file import read
+from autograder.settings.file import read
+from autograder.settings.model import SettingsError
 
 
 class _Exporter(ExportPlugin):  # type: ignore[misc]  # nbgrader has no types

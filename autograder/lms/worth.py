@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from autograder.lms.marks import MarkTable
-from autograder.settings import Settings
+from autograder.settings.model import Settings
 
 
 def weighed(marks: MarkTable, settings: Settings | None) -> MarkTable:

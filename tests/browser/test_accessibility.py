@@ -13,8 +13,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from autograder.lesson_pages import export
-from autograder.report import ClassReport
-from autograder.report_page import page as report_page
+from autograder.report.page import page as report_page
+from autograder.report.summary import ClassReport
 from tests.browser import lessons
 from tests.browser.accessibility import violations
 from tests.browser.jupyterlab import NotebookPage

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page
 
-from autograder.report import ClassReport, Summary
-from autograder.report_page import page as report_page
+from autograder.report.page import page as report_page
+from autograder.report.summary import ClassReport, Summary
 from tests.browser.accessibility import violations
 from tests.browser.test_hostile_submissions import ALL, EVIL, HTML, RUN
 from tests.grading.fixture_lesson import EXERCISES, NAME

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import stats
 
-from autograder.at_risk import at_risk
-from autograder.class_statistics import (
+from autograder.report.at_risk import at_risk
+from autograder.report.distributions import beta_cdf, f_quantile, together_by_chance
+from autograder.report.statistics import (
     ENOUGH,
     OFTEN,
     correlation,
@@ -24,7 +25,6 @@ from autograder.class_statistics import (
     pairs,
     share,
 )
-from autograder.distributions import beta_cdf, f_quantile, together_by_chance
 
 quick = settings(deadline=None)
 PROBABILITIES = st.floats(0.001, 0.999)

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nbconvert.filters import markdown2html
 
-from autograder.feedback import for_student, sanitized, sanitized_markdown
+from autograder.feedback.verdicts import for_student, sanitized, sanitized_markdown
 from autograder.lesson import is_check
 from autograder.pipeline import grade_submission
 from autograder.sandbox import CellRun, Request, Run

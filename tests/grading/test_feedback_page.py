@@ -17,18 +17,18 @@ from hypothesis import strategies as st
 from nbgrader.api import Gradebook
 from typer.testing import CliRunner, Result
 
-from autograder import feedback_files
 from autograder.class_grading import ClassGrading
 from autograder.cli import app
 from autograder.code_text import highlighted, plain
-from autograder.feedback import for_student
-from autograder.feedback_page import page
-from autograder.feedback_text import late, own_words
+from autograder.feedback import files as feedback_files
+from autograder.feedback.marks import CellMark, Marks
+from autograder.feedback.page import page
+from autograder.feedback.places import headings_above, taken_up
+from autograder.feedback.text import late, own_words
+from autograder.feedback.verdicts import for_student
 from autograder.gradebook import Course
 from autograder.lesson import LessonSource, grade_id, is_answer
-from autograder.marks import CellMark, Marks
 from autograder.pipeline import grade_submission
-from autograder.places import headings_above, taken_up
 from autograder.sandbox import CellRun, Request, Run, Sandbox
 from course_lib import exercises
 from tests.grading.conftest import HandIn
@@ -399,7 +399,7 @@ def test_the_signature_on_a_page_is_that_of_the_lesson_and_each_exercise_has_its
 
 
 def page_signature(released: Any, lesson: str, name: str) -> str:
-    from autograder.feedback_page import Card
+    from autograder.feedback.page import Card
 
     exercise = next(each for each in exercises.of_lesson(lesson) if each.name == name)
     return Card(exercise, "wrong", 0, 0, False, (), "", "", None, "", "", None, "", "", ()).signature

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from autograder import report_page
-from autograder.item_analysis import counted, lesson_figures, mistake_pairs, points_table, students_at_risk
-from autograder.report import ClassReport, Summary, print_summary
-from autograder.report_tables import tables
+from autograder.report import page as report_page
+from autograder.report.items import counted, lesson_figures, mistake_pairs, points_table, students_at_risk
+from autograder.report.summary import ClassReport, Summary, print_summary
+from autograder.report.tables import tables
 from tests.grading.fixture_lesson import EXERCISES, NAME
 
 

@@ -11,9 +11,9 @@ from nbgrader.api import Gradebook
 
 from autograder.class_grading import ClassGrading
 from autograder.gradebook import Course
-from autograder.report import read_class, summarise
-from autograder.report_examples import MOST_LINES, excerpt, name_parts
-from autograder.report_page import page
+from autograder.report.examples import MOST_LINES, excerpt, name_parts
+from autograder.report.page import page
+from autograder.report.summary import read_class, summarise
 from tests.grading.conftest import HandIn
 from tests.grading.fixture_lesson import NAME
 from tests.grading.helpers import LIMITS, RIGHT, submission

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograder.at_risk import RULES
-from autograder.item_analysis import lesson_figures
-from autograder.report import ClassReport, Summary
-from autograder.report_tables import as_csv, tables, write_tables
+from autograder.report.at_risk import RULES
+from autograder.report.items import lesson_figures
+from autograder.report.summary import ClassReport, Summary
+from autograder.report.tables import as_csv, tables, write_tables
 from tests.grading.fixture_lesson import EXERCISES, NAME
 from tests.grading.test_report import SUMMARY, entry, result
 

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from nbgrader.api import Gradebook
 from typer.testing import CliRunner
 
-from autograder import settings_apply
 from autograder.class_grading import ClassGrading
 from autograder.cli import app
 from autograder.commands.settings import template
 from autograder.gradebook import Course
-from autograder.settings import LateRule, SettingsError
-from autograder.settings_file import parse, read, used_lessons
+from autograder.settings import apply as settings_apply
+from autograder.settings.file import parse, read, used_lessons
+from autograder.settings.model import LateRule, SettingsError
 from course_lib import exercises
 from tests.grading.conftest import HandIn
 from tests.grading.fixture_lesson import NAME

@@ -13,10 +13,10 @@ import pytest
 from scipy import stats
 
 from autograder.gradebook import Course
-from autograder.item_analysis import lesson_figures, mistake_pairs
-from autograder.report import ClassReport, Summary, read_class, summarise
-from autograder.report_page import page
-from autograder.report_tables import write_tables
+from autograder.report.items import lesson_figures, mistake_pairs
+from autograder.report.page import page
+from autograder.report.summary import ClassReport, Summary, read_class, summarise
+from autograder.report.tables import write_tables
 from course_lib import exercises
 from tests.grading.synthetic_class import FIRST, HABIT, LAST, Student, grade_class, make
 

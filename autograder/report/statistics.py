@@ -14,7 +14,7 @@ from math import atanh, sqrt, tanh
 import numpy as np
 import numpy.typing as npt
 
-from autograder.distributions import f_quantile, normal_quantile, together_by_chance
+from autograder.report.distributions import f_quantile, normal_quantile, together_by_chance
 from course_lib.intervals import mean_interval
 
 LEVEL = 0.95

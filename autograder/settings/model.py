@@ -1,6 +1,6 @@
 """What an instructor settles for a course: lessons in use, due dates, the late rule, extensions, written questions.
 
-`autograder.settings_file` reads them from `course.toml`. Where there is no such file everything is as if nobody had
+`autograder.settings.file` reads them from `course.toml`. Where there is no such file everything is as if nobody had
 settled anything: all lessons in use, no due dates of ours, nothing taken off, written questions worth what their
 notebooks say, which is 0.
 """

@@ -12,12 +12,12 @@ from nbgrader.api import Gradebook, MissingEntry
 
 from autograder.assemble import KEY
 from autograder.class_grading import UnknownStudentError
-from autograder.feedback_page import nothing_handed_in, page
+from autograder.feedback.marks import marks_of
+from autograder.feedback.page import nothing_handed_in, page
 from autograder.files import read_plain, remove_parts, write_atomically
 from autograder.gradebook import Course, GradebookError, quiet
 from autograder.intake import from_path, unfit
 from autograder.lesson import LessonSource
-from autograder.marks import marks_of
 
 
 @dataclass(frozen=True)

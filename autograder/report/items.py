@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autograder.at_risk import FEWEST, Risk, at_risk
 from autograder.class_grading import Entry
-from autograder.class_statistics import (
+from autograder.report.at_risk import FEWEST, Risk, at_risk
+from autograder.report.statistics import (
     Estimate,
     Pair,
     Table,
@@ -21,7 +21,7 @@ from autograder.class_statistics import (
     pairs,
     share,
 )
-from autograder.report import ClassReport, Summary
+from autograder.report.summary import ClassReport, Summary
 from course_lib.exercises.exercise import Exercise
 from course_lib.exercises.grading import OUTCOMES
 

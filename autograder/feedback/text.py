@@ -11,7 +11,7 @@ from nbconvert.filters import strip_ansi
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode
 
-from autograder.feedback import sanitized
+from autograder.feedback.verdicts import sanitized
 from course_lib.exercises.rendering import block, inline
 
 _TAGS = {

@@ -21,7 +21,7 @@ from autograder.gradebook import Course
 
 if TYPE_CHECKING:
     from autograder.class_grading import Entry
-    from autograder.report import Examples, Summary
+    from autograder.report.summary import Examples, Summary
 
 MOST_LINES = 12
 """An example has at most so many; a longer one ends with a line that says how many are left out."""

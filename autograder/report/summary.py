@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from autograder.class_grading import Entry, to_entry
 from autograder.gradebook import Course, graded_entry, quiet
 from autograder.lesson import UnknownLessonError
-from autograder.report_examples import find_examples
+from autograder.report.examples import find_examples
 from course_lib import exercises
 from course_lib.exercises.exercise import Exercise
 
@@ -147,7 +147,7 @@ class ClassReport:
     Attributes:
         summaries: the lessons, in the order of the course, each with at least one submission.
         students: the class list, in the order in which it is shown.
-        examples: see :mod:`autograder.report_examples`.
+        examples: see :mod:`autograder.report.examples`.
         anonymous: whether the students are "student 1" and so on.
     """
 

@@ -18,8 +18,8 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.plugins import LateSubmissionPlugin
 
 from autograder.lesson import is_written
-from autograder.settings import Settings, in_words
-from autograder.settings_file import read
+from autograder.settings.file import read
+from autograder.settings.model import Settings, in_words
 
 
 @dataclass(frozen=True)

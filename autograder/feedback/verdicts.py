@@ -1,7 +1,7 @@
 """Feedback: the verdicts written into the graded notebook, and everything a submission displayed made harmless.
 
 Two people read a graded notebook. The grader sees all that the submission displayed. The student's page, made by
-autograder/feedback_page.py, shows verdicts alone: what submitted code writes, be it an output, an exception's text or
+autograder/feedback/page.py, shows verdicts alone: what submitted code writes, be it an output, an exception's text or
 the name of a type, can be the hidden inputs that it was called with, and who hands in again would have them.
 """
 
@@ -25,8 +25,8 @@ from nbformat import NotebookNode
 
 import course_lib
 from autograder.assemble import KEY, PlannedCell
+from autograder.feedback.places import headings_above
 from autograder.lesson import is_answer, is_check
-from autograder.places import headings_above
 from autograder.sandbox import Run
 from course_lib.exercises.exercise import Exercise
 from course_lib.exercises.grading import ExerciseResult, GroupResult

@@ -10,11 +10,11 @@ import jinja2
 from markupsafe import Markup
 from markupsafe import escape as escape_html
 
-from autograder import report_plots
-from autograder.at_risk import RULES
-from autograder.class_statistics import ENOUGH, OFTEN, Estimate
-from autograder.item_analysis import LessonFigures, counted, lesson_figures, mistake_pairs, scored, students_at_risk
-from autograder.report import ClassReport, Summary
+from autograder.report import plots
+from autograder.report.at_risk import RULES
+from autograder.report.items import LessonFigures, counted, lesson_figures, mistake_pairs, scored, students_at_risk
+from autograder.report.statistics import ENOUGH, OFTEN, Estimate
+from autograder.report.summary import ClassReport, Summary
 from course_lib.exercises.grading import OUTCOMES
 
 CHANCE = 0.05
@@ -45,13 +45,13 @@ def page(report: ClassReport, drawn: Callable[[str], object] = lambda lesson: No
     figures = [section.figures for section in sections]
     tested = mistake_pairs(report)
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, trim_blocks=True
+        loader=jinja2.FileSystemLoader(Path(__file__).parents[1] / "templates"), autoescape=True, trim_blocks=True
     )
     environment.filters |= _FILTERS
     return environment.get_template("report.html.j2").render(
         report=report,
         sections=sections,
-        progress=report_plots.progress(report.summaries, figures, "progress"),
+        progress=plots.progress(report.summaries, figures, "progress"),
         risks=students_at_risk(report),
         counted=[summary.lesson for summary in counted(report)],
         scored=scored(report),
@@ -67,14 +67,14 @@ def page(report: ClassReport, drawn: Callable[[str], object] = lambda lesson: No
 def _section(summary: Summary, number: int) -> _Section:
     found = lesson_figures(summary)
     name, prefix = summary.lesson, f"plot{number}"
-    plots = (
-        report_plots.marks(summary, found, f"{prefix}m"),
-        report_plots.outcomes(name, found.exercises, f"{prefix}o"),
-        report_plots.difficulty(name, found.exercises, f"{prefix}d"),
-        report_plots.discriminations(name, found.exercises, f"{prefix}c"),
-        report_plots.mistakes(name, summary.mistakes(), f"{prefix}w"),
+    drawn = (
+        plots.marks(summary, found, f"{prefix}m"),
+        plots.outcomes(name, found.exercises, f"{prefix}o"),
+        plots.difficulty(name, found.exercises, f"{prefix}d"),
+        plots.discriminations(name, found.exercises, f"{prefix}c"),
+        plots.mistakes(name, summary.mistakes(), f"{prefix}w"),
     )
-    return _Section(summary, found, [plot for plot in plots if plot is not None])
+    return _Section(summary, found, [plot for plot in drawn if plot is not None])
 
 
 def _code(text: str) -> Markup:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from markupsafe import escape
 
-from autograder.class_statistics import Estimate
-from autograder.item_analysis import ExerciseFigures, LessonFigures
-from autograder.report import Mistake, Summary
+from autograder.report.items import ExerciseFigures, LessonFigures
+from autograder.report.statistics import Estimate
+from autograder.report.summary import Mistake, Summary
 from course_lib import figures
 from course_lib.figures import PALETTE
 

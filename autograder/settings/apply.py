@@ -11,9 +11,9 @@ from nbgrader.api import Gradebook, MissingEntry
 
 from autograder.database import file_of
 from autograder.gradebook import Course, _assign_late_penalty, only_grader, open_gradebook, quiet
-from autograder.settings import Settings
-from autograder.settings_file import read
-from autograder.settings_gradebook import Change, settle_lesson, settle_submission, written_points
+from autograder.settings.file import read
+from autograder.settings.gradebook import Change, settle_lesson, settle_submission, written_points
+from autograder.settings.model import Settings
 from course_lib import exercises
 
 

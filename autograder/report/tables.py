@@ -11,10 +11,10 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from autograder.class_statistics import Estimate
 from autograder.files import write_atomically
-from autograder.item_analysis import LessonFigures, lesson_figures, mistake_pairs, students_at_risk
-from autograder.report import ClassReport, Summary
+from autograder.report.items import LessonFigures, lesson_figures, mistake_pairs, students_at_risk
+from autograder.report.statistics import Estimate
+from autograder.report.summary import ClassReport, Summary
 from course_lib.exercises.grading import OUTCOMES
 
 Cell = str | int | float | None

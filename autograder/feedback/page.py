@@ -1,8 +1,8 @@
 """The feedback page: what one student reads of a graded lesson, in two minutes.
 
 It is made from the graded notebook, the exercises' own texts and the gradebook. All that comes from the submission is
-its answers, as escaped text; verdicts are those that autograder/feedback.py wrote for students, without hidden inputs.
-Nothing on it comes from the reference or from anybody else's work.
+its answers, as escaped text; verdicts are those that autograder/feedback/verdicts.py wrote for students, without
+hidden inputs. Nothing on it comes from the reference or from anybody else's work.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from nbformat import NotebookNode
 
 from autograder.assemble import KEY
 from autograder.code_text import highlighted
-from autograder.feedback import TOLD
-from autograder.feedback_text import displayed, heading, hint, late, own_words, sentence
+from autograder.feedback.marks import CellMark, Marks
+from autograder.feedback.places import headings_above, taken_up
+from autograder.feedback.text import displayed, heading, hint, late, own_words, sentence
+from autograder.feedback.verdicts import TOLD
 from autograder.gradebook import GradebookError
 from autograder.lesson import grade_id, is_answer
-from autograder.marks import CellMark, Marks
-from autograder.places import headings_above, taken_up
 from course_lib import exercises
 from course_lib.exercises.exercise import Exercise, Misconception
 from course_lib.exercises.grading import OUTCOMES
@@ -283,7 +283,7 @@ def _notes(placed: Sequence[str], every: Sequence[str]) -> list[str]:
 
 @functools.cache
 def _environment() -> jinja2.Environment:
-    folder = Path(__file__).parent / "templates"
+    folder = Path(__file__).parents[1] / "templates"
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )

@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from autograder.intake import unfit
-from autograder.settings import LateRule, LessonSettings, Settings, SettingsError
-from autograder.settings_faults import FILE, MOMENT, Keys, line_of, nearest, not_toml, shown_key, shown_value, unknown
+from autograder.settings.faults import FILE, MOMENT, Keys, line_of, nearest, not_toml, shown_key, shown_value, unknown
+from autograder.settings.model import LateRule, LessonSettings, Settings, SettingsError
 from course_lib import exercises
 
 WRITTEN_POINTS = 4.0

@@ -1,0 +1,1 @@
+"""Feedback: verdicts in the graded notebook, and the page that a student reads."""

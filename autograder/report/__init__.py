@@ -1,0 +1,1 @@
+"""The class report: figures with intervals, pictures, a page, tables."""
