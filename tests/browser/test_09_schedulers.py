@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,9 @@ def test_a_point_that_is_pulled_down_at_the_end_and_a_cosine_answer_the_predicti
     expect(told).not_to_contain_text("not written yet")  # the learner's own, written below, runs at the next move
     press(solution, drawn.get_by_label("peak rate", exact=True), "ArrowRight", 7)
     expect(told).to_contain_text("cosine_lr with peak 1:")
-    expect(drawn).to_contain_text("This one ends at 0.99")
+    expect(told).to_contain_text("The loss ends at 0.99")
+    # What came out stays as it was at the first move that showed it, on a slow machine one of those on the way.
+    expect(drawn).to_contain_text(re.compile(r"This one ends at 0\.9\d, where the best"))
     solution.screenshot("09_designer", of=drawn)
 
 
