@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-import jinja2
 import nbformat
 from markupsafe import Markup
 from nbconvert.filters import Highlight2HTML, ansi2html
 from nbformat import NotebookNode
 
+from autograder import pages
 from autograder.building import BuildError, Problem, lesson_path, solution_path
 from autograder.building.course import source_paths
 from autograder.files import write_atomically
@@ -83,10 +83,7 @@ def page(notebook: NotebookNode) -> str:
     cells = [_cell(cell, renderer) for cell in notebook.cells]
     headings = [(level, _LINK.sub("", text), name) for level, text, name in renderer.headings]
     title = Markup(headings[0][1]).striptags() if headings else "Lesson"  # noqa: S704  the course's own
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, trim_blocks=True
-    )
-    template = environment.get_template("lesson_page.html.j2")
+    template = pages.environment(lstrip_blocks=False).get_template("lesson_page.html.j2")
     return template.render(title=title, headings=headings, cells=cells)
 
 

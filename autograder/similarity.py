@@ -15,14 +15,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import jinja2
 import nbformat
 import numpy as np
 from markupsafe import Markup
 
+from autograder import pages
 from autograder.assemble import KEY
 from autograder.code_text import coloured_lines, plain
 from autograder.gradebook import Course
@@ -180,13 +179,9 @@ def compare(
 
 def page(lesson: str, compared: Sequence[Compared], pairs: Sequence[Pair], shown: int) -> str:
     """One self-contained HTML page, without scripts, with the first `shown` pairs side by side."""
-    folder = Path(__file__).parent / "templates"
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folder), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
     first = pairs[:shown]
     together = Counter((pair.left.student, pair.right.student) for pair in pairs)
-    return environment.get_template("similarity.html.j2").render(
+    return pages.environment().get_template("similarity.html.j2").render(
         lesson=lesson, compared=compared, pairs=first, every=len(pairs), together=together, run=RUN,
         least_own=LEAST_OWN, least_shared=LEAST_SHARED, many=MANY, few=FEW,
     )  # fmt: skip

@@ -12,13 +12,13 @@ import inspect
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import jinja2
 from markupsafe import Markup
 from nbformat import NotebookNode
 
+from autograder import pages
 from autograder.assemble import KEY
 from autograder.code_text import highlighted
 from autograder.feedback.marks import CellMark, Marks
@@ -283,9 +283,6 @@ def _notes(placed: Sequence[str], every: Sequence[str]) -> list[str]:
 
 @functools.cache
 def _environment() -> jinja2.Environment:
-    folder = Path(__file__).parents[1] / "templates"
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folder), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
+    environment = pages.environment()
     environment.filters.update(code=sentence, block=hint, python=highlighted, late=late, heading=heading)
     return environment

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-import jinja2
 from markupsafe import Markup
 from markupsafe import escape as escape_html
 
+from autograder import pages
 from autograder.report import plots
 from autograder.report.at_risk import RULES
 from autograder.report.items import LessonFigures, counted, lesson_figures, mistake_pairs, scored, students_at_risk
@@ -44,9 +43,7 @@ def page(report: ClassReport, drawn: Callable[[str], object] = lambda lesson: No
         drawn(summary.lesson)
     figures = [section.figures for section in sections]
     tested = mistake_pairs(report)
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parents[1] / "templates"), autoescape=True, trim_blocks=True
-    )
+    environment = pages.environment(lstrip_blocks=False)
     environment.filters |= _FILTERS
     return environment.get_template("report.html.j2").render(
         report=report,

@@ -99,8 +99,8 @@ def test_files_of_others_cannot_be_read(walls: KernelSandbox, root: Path, open_f
                 f"/proc/{here}/mem",
                 f"/proc/{here}/environ",
                 f"/proc/{here}/cwd/README.md",
-                f"/proc/{here}/root/etc/passwd",
-                "/proc/self/root/etc/passwd",
+                f"/proc/{here}/root/./etc/passwd",
+                "/proc/self/root/./etc/passwd",
                 "/proc/self/cwd/../../../../../etc/passwd",
                 "/etc/ssh/sshd_config",
             )
