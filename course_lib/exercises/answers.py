@@ -30,6 +30,8 @@ DTYPES = (
     "float32",
     "float64",
 )
+_NATIVE = {np.dtype(name): name for name in DTYPES}
+_LITTLE = {name: np.dtype(name).newbyteorder("<") for name in DTYPES}
 MAX_DEPTH = 6
 MAX_ITEMS = 1_000
 MAX_TEXT = 2_000
@@ -57,11 +59,12 @@ def to_plain(value: object, depth: int = 0) -> Any:
         return value
     if isinstance(value, np.ndarray | np.generic):
         array = np.array(value, order="C", copy=True, subok=False)
-        if array.dtype.name not in DTYPES:
+        native = array.dtype if array.dtype.isnative else array.dtype.newbyteorder("=")
+        if native not in _NATIVE:
             return Opaque(f"array of {array.dtype.name}"[:80])
         if array.nbytes > MAX_ARRAY_BYTES:
             return Opaque(f"array of {array.nbytes / 1e6:.0f} MB")
-        return array.astype(array.dtype.newbyteorder("="), copy=False)
+        return array.astype(native, copy=False)
     if type(value) is int:
         return value if -(2**63) <= value < 2**63 else Opaque("int of more than 64 bits")
     if isinstance(value, float):
@@ -88,11 +91,11 @@ def encode(value: object, special: Callable[[object], dict[str, Any] | None] | N
     if type(value) is float:
         return {"float": value.hex()}
     if isinstance(value, np.ndarray):
-        if value.dtype.name not in DTYPES:
+        name = _NATIVE.get(value.dtype if value.dtype.isnative else value.dtype.newbyteorder("="))
+        if name is None:
             raise TypeError(f"arrays of {value.dtype} are not plain; use one of {', '.join(DTYPES)}")
-        little = np.ascontiguousarray(value).astype(value.dtype.newbyteorder("<"), copy=False)
-        data = base64.b64encode(little.tobytes()).decode("ascii")
-        return {"array": [value.dtype.name, list(value.shape), data]}
+        data = base64.b64encode(value.astype(_LITTLE[name], copy=False).tobytes()).decode("ascii")
+        return {"array": [name, list(value.shape), data]}
     if type(value) is tuple:
         return {"tuple": [encode(item, special) for item in value]}
     if type(value) is list:
@@ -158,11 +161,17 @@ def _decode_array(content: Any) -> np.ndarray:
     if type(content) is not list or len(content) != 3:
         raise BadEncoding("an array is written as dtype, shape and data")
     dtype_name, shape, data = content
-    if dtype_name not in DTYPES or type(shape) is not list or len(shape) > 8 or type(data) is not str:
+    if (
+        type(dtype_name) is not str
+        or dtype_name not in _LITTLE
+        or type(shape) is not list
+        or len(shape) > 8
+        or type(data) is not str
+    ):
         raise BadEncoding("an array has a listed dtype, at most 8 axes, and data")
     if not all(type(length) is int and 0 <= length <= MAX_ARRAY_BYTES for length in shape):
         raise BadEncoding("an axis has a length from 0 to 8,000,000")
-    dtype = np.dtype(dtype_name).newbyteorder("<")
+    dtype = _LITTLE[dtype_name]
     size = math.prod(shape) * dtype.itemsize
     if size > MAX_ARRAY_BYTES or len(data) > 4 * (size // 3 + 1):
         raise BadEncoding("an array's data fit its shape, and are at most 8 MB")

@@ -28,9 +28,9 @@ class Tolerance:
     def allowed(self, expected: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
         """The allowed absolute difference at each entry of `expected`."""
         rtol, atol = getattr(self, dtype.name)
-        finite = np.abs(expected[np.isfinite(expected)])
-        largest = float(finite.max()) if finite.size and finite.max() > 0 else 1.0
-        return np.asarray(rtol * np.abs(np.where(np.isfinite(expected), expected, 0.0)) + atol * largest)
+        size = np.abs(np.where(np.isfinite(expected), expected, 0.0))
+        largest = float(size.max()) if size.size else 0.0
+        return np.asarray(rtol * size + atol * (largest or 1.0))
 
 
 @dataclass(frozen=True)
@@ -206,8 +206,11 @@ def _compare_values(
 def _differs(got: np.ndarray, want: np.ndarray, allowed: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore"):
         close = np.abs(got - want) <= allowed
+    finite = np.isfinite(want)
+    if finite.all():
+        return np.asarray(~close)
     same = (got == want) | (np.isnan(got) & np.isnan(want))
-    return np.asarray(~(same | (close & np.isfinite(want))))
+    return np.asarray(~(same | (close & finite)))
 
 
 def _shape(name: str, received: np.ndarray, expected: np.ndarray) -> Difference:

@@ -340,6 +340,8 @@ def _moved(after: Any, before: Any) -> bool:
     if isinstance(before, np.ndarray):
         if not isinstance(after, np.ndarray) or after.shape != before.shape or after.dtype != before.dtype:
             return True
+        if after.tobytes() == before.tobytes():
+            return False
         if before.dtype.kind != "f":
             return not np.array_equal(after, before)
         slack = 1e-9 if before.dtype == np.float64 else 1e-5

@@ -20,8 +20,19 @@ LESSON = "00_warm_up"
 WITHHELD = (
     "stroke_digits",
     "clinic",
-    *("layers", "dropout", "batchnorm", "losses", "network", "graph", "gradcheck"),
-    *("training", "sweep", "range_test", "nonfinite", "initializers", "explore"),
+    "layers",
+    "dropout",
+    "batchnorm",
+    "losses",
+    "network",
+    "graph",
+    "gradcheck",
+    "training",
+    "sweep",
+    "range_test",
+    "nonfinite",
+    "initializers",
+    "explore",
 )
 """Modules of course_lib that hold an equivalent of what this lesson asks, or import one that does."""
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from course_lib.exercises import LESSONS, load, of_lesson, table
+from course_lib.exercises import LESSONS, load, of_lesson, table, withheld
 from tests.exercises.exercise_checks import (
     GENERIC_STUBS,
     SEEDS,
@@ -35,6 +36,11 @@ def test_exercises_belong_to_their_lesson_and_have_the_promised_form(lesson: str
     for exercise in of_lesson(lesson):
         assert exercise.lesson == lesson
         assert_form(exercise)
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_what_a_lesson_withholds_is_read_as_it_is_imported(lesson: str) -> None:
+    assert withheld(lesson) == importlib.import_module(LESSONS[lesson]).WITHHELD
 
 
 def test_a_name_stands_once_in_the_course() -> None:
