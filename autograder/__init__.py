@@ -6,5 +6,7 @@ The modules stand in the order of the line: intake, assemble, sandbox, judge, gr
 
 import sys
 
-# jsonschema imports this where it is there, for a format that no notebook uses; it builds a grammar, for seconds.
-sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+# jsonschema imports these where they are there, for formats that no notebook uses: the first builds a grammar, for
+# seconds, and the others add a fifth to what nbformat's import takes.
+for _unused in ("rfc3987_syntax", "rfc3986_validator", "isoduration"):
+    sys.modules.setdefault(_unused, None)  # type: ignore[arg-type]

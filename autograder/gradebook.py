@@ -14,13 +14,22 @@ from pathlib import Path
 from typing import Any
 
 from nbformat import NotebookNode
-from nbgrader.api import BaseCell, Comment, Grade, Gradebook, MissingEntry, Student, get_alembic_version
+from nbgrader.api import (
+    BaseCell,
+    Comment,
+    Grade,
+    Gradebook,
+    MissingEntry,
+    Student,
+    SubmittedNotebook,
+    get_alembic_version,
+)
 from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import AssignLatePenalties, SaveAutoGrades
 from nbgrader.utils import parse_utc
 from sqlalchemy import Column as SqlColumn
-from sqlalchemy import Float, MetaData, String, Table, create_engine, delete, insert, inspect, select, text
+from sqlalchemy import Connection, Float, MetaData, String, Table, create_engine, delete, insert, inspect, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SAWarning
 from traitlets.config import Config
@@ -240,9 +249,10 @@ class Recorder:
             _enter_student(gradebook, student)
             gradebook.update_or_create_submission(lesson, student, **when)
             notes += settle(gradebook, self._course.root, student, lesson, notebook)
-            _SaveGrades(config=self._course.config).save(gradebook, student, lesson, notebook)
-            notes += _record_bonus(gradebook, student, lesson, notebook)
-            _assign_late_penalty(gradebook, self._course, student, lesson)
+            known = _ReadOnce(gradebook, student, lesson)
+            _SaveGrades(config=self._course.config).save(known, student, lesson, notebook)
+            notes += _record_bonus(gradebook.db.connection(), known, notebook)
+            assign_late_penalty(gradebook, known.notebook, self._course, student)
         return notes
 
     def by_hand(self, student: str, lesson: str, exercises: Sequence[Mapping[str, Any]]) -> dict[str, float]:
@@ -300,19 +310,23 @@ def parsed(timestamp: str) -> datetime | None:
 class _SaveGrades(SaveAutoGrades):  # type: ignore[misc]  # nbgrader has no types
     """nbgrader's own step, in a gradebook that is open already."""
 
-    def save(self, gradebook: Gradebook, student: str, lesson: str, notebook: NotebookNode) -> None:
+    def save(self, gradebook: _ReadOnce, student: str, lesson: str, notebook: NotebookNode) -> None:
         """Save the scores and comments of every graded cell."""
-        self.gradebook = _ReadOnce(gradebook, student, lesson)
+        self.gradebook = gradebook
         self.student_id, self.assignment_id, self.notebook_id = student, lesson, lesson
         for index, cell in enumerate(notebook.cells):
             self.preprocess_cell(cell, {}, index)
 
 
 class _ReadOnce:
-    """What nbgrader's step asks a gradebook for, cell by cell, read at once; whoever opened the gradebook commits."""
+    """What nbgrader's step asks a gradebook for, cell by cell, read at once; whoever opened the gradebook commits.
+
+    Attributes:
+        notebook: the student's, as the gradebook knows it.
+    """
 
     def __init__(self, gradebook: Gradebook, student: str, lesson: str) -> None:
-        notebook = gradebook.find_submission_notebook(lesson, lesson, student)
+        self.notebook = notebook = gradebook.find_submission_notebook(lesson, lesson, student)
         of_lesson = gradebook.db.query(BaseCell.id, BaseCell.name).filter(BaseCell.notebook_id == notebook.notebook_id)
         names = dict(of_lesson.all())
         self._grades = {names[grade.cell_id]: grade for grade in notebook.grades}
@@ -336,31 +350,31 @@ class _ReadOnce:
         return known[name]
 
 
-def _assign_late_penalty(gradebook: Gradebook, course: Course, student: str, lesson: str) -> None:
+def assign_late_penalty(gradebook: Gradebook, notebook: SubmittedNotebook, course: Course, student: str) -> None:
     """As nbgrader's AssignLatePenalties does, which opens a gradebook of its own."""
-    step = AssignLatePenalties(config=course.config)
-    step.init_plugin()
-    notebook = gradebook.find_submission_notebook(lesson, lesson, student)
     notebook.late_submission_penalty = None
-    late = gradebook.find_submission(lesson, student).total_seconds_late
+    late = notebook.assignment.total_seconds_late
     if late > 0:
+        step = AssignLatePenalties(config=course.config)
+        step.init_plugin()
+        gradebook.db.flush()
+        gradebook.db.refresh(notebook)  # its score is what the database adds up
         penalty = step.plugin_inst.late_submission_penalty(student, notebook.score, late)
         if penalty is not None:
             notebook.late_submission_penalty = step._check_late_penalty(notebook, penalty)
 
 
-def _record_bonus(gradebook: Gradebook, student: str, lesson: str, notebook: NotebookNode) -> list[str]:
+def _record_bonus(connection: Connection, known: _ReadOnce, notebook: NotebookNode) -> list[str]:
     """Write the points of the bonus exercises as nbgrader's extra credit; returns notes to the grader.
 
     What a grader has written there stays: it is what differs from the points that were written here the last time.
     An emptied field is the autograder's again.
     """
     notes = []
-    connection = gradebook.db.connection()
     for exercise in notebook.metadata[KEY]["exercises"]:
         if not exercise.get("bonus"):
             continue
-        grade = gradebook.find_grade(f"check_{exercise['id']}", lesson, lesson, student)
+        grade = known.find_grade(f"check_{exercise['id']}")
         points = float(exercise["points"])
         this = _BONUS.c.grade_id == grade.id
         if grade.extra_credit in (None, connection.scalar(select(_BONUS.c.points).where(this))):

@@ -222,7 +222,7 @@ def _cell_notes(plan: Sequence[PlannedCell], run: Run) -> list[str]:
 def _read_line(line: bytes, run: str, cases: Cases) -> tuple[tuple[str, str, int] | None, Answer | None]:
     """Where a line's answer belongs, and the answer; (None, None) for a line that the check cannot have written."""
     try:
-        data = json.loads(line, parse_constant=_refuse)
+        data = _decode(line.decode("utf-8"))
         if type(data) is not dict or set(data) != {"run", "exercise", "group", "case", "answer"}:
             return None, None
         name, group, index = data["exercise"], data["group"], data["case"]
@@ -237,3 +237,6 @@ def _read_line(line: bytes, run: str, cases: Cases) -> tuple[tuple[str, str, int
 
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is not written by the check")
+
+
+_decode = json.JSONDecoder(parse_constant=_refuse).decode

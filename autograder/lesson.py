@@ -97,13 +97,6 @@ class LessonSource:
         return sum(exercise.core_points for exercise in self.exercises)
 
 
-def withheld_in(lesson: str) -> tuple[str, ...]:
-    """What a lesson withholds, before its notebook is read; nothing for a lesson that is unknown."""
-    if lesson not in exercises.LESSONS:
-        return ()
-    return tuple(importlib.import_module(exercises.LESSONS[lesson]).WITHHELD)
-
-
 def grade_id(cell: NotebookNode) -> str:
     """nbgrader's id of a cell, "" where it has none."""
     return str(cell.metadata.get("nbgrader", {}).get("grade_id", ""))

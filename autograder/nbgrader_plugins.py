@@ -34,13 +34,14 @@ from autograder.feedback.page import page
 from autograder.feedback.verdicts import for_student
 from autograder.gradebook import Course, GradebookError
 from autograder.intake import from_bytes, from_path, shown_name, unfit
-from autograder.lesson import LessonSource, withheld_in
+from autograder.lesson import LessonSource
 from autograder.pipeline import UNSAFE, grade_assembled
 from autograder.sandbox import Limits, Sandbox, SandboxError
 from autograder.sandbox.choice import NAMES, choose
 from autograder.seeds import secret_seed
 from autograder.settings.file import read as read_settings
 from autograder.settings.model import SettingsError
+from course_lib import exercises
 
 Resources = dict[str, Any]
 
@@ -148,7 +149,8 @@ class RunAndJudge(NbGraderPreprocessor):  # type: ignore[misc]
         Raises:
             SandboxError: where it does not work here, with what to do.
         """
-        return choose(self.sandbox, unsafe=self.unsafe, withheld=withheld_in(lesson))
+        withheld = exercises.withheld(lesson) if lesson in exercises.LESSONS else ()
+        return choose(self.sandbox, unsafe=self.unsafe, withheld=withheld)
 
     def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
         """Grade the notebook."""

@@ -157,17 +157,17 @@ def _begin(lesson: str, workers: int, sandbox: str, *, unsafe: bool) -> tuple[st
 
     What is wrong with the arguments is said later, by what needs them.
     """
-    from autograder.executors import begin, workers_for
-    from autograder.lesson import withheld_in
     from autograder.sandbox import SandboxError, choice
     from course_lib import exercises
 
     if lesson not in exercises.LESSONS or sandbox not in choice.NAMES:
         return ()
-    withheld = withheld_in(lesson)
+    withheld = exercises.withheld(lesson)
     if not unsafe:
         with contextlib.suppress(SandboxError):
             choice.begin(sandbox, withheld)
+    from autograder.executors import begin, workers_for  # slow itself, so that the supervisor comes first
+
     if workers_for(workers) > 1:
         begin(exercises.LESSONS[lesson])
     return withheld

@@ -260,7 +260,9 @@ def _known_inputs(exercise: Exercise, sentence: str) -> str:
 
 
 def _output(kind: str, **content: Any) -> NotebookNode:
-    output: NotebookNode = nbformat.v4.new_output(kind, **content)
+    """An output of the notebook format. Its text is the course's own or was rebuilt above, and needs no validation."""
+    of_its_kind: dict[str, Any] = {"display_data": {"metadata": {}}, "execute_result": {"metadata": {}}}.get(kind, {})
+    output: NotebookNode = nbformat.from_dict({"output_type": kind, **of_its_kind, **content})
     return output
 
 

@@ -14,7 +14,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from autograder.assemble import PlannedCell
 from autograder.sandbox import Limits, Request, SandboxError
 from autograder.sandbox.bubblewrap import Bubblewrap
 from autograder.sandbox.container import Container
@@ -122,6 +121,8 @@ def describe() -> list[Report]:
 
 def milliseconds(sandbox: KernelSandbox, runs: int = 5) -> float:
     """How long a run of nothing takes, the middle one of several."""
+    from autograder.assemble import PlannedCell
+
     taken = []
     for _ in range(runs):
         before = time.perf_counter()
@@ -153,6 +154,8 @@ def probe(sandbox: KernelSandbox, withheld: Sequence[str] = ()) -> str:
     It is started once and tries from inside to get out: to read a file of the grader's, the project and /etc/shadow,
     to reach a server of the grader's, to see and to signal the grader, to write where it may not.
     """
+    from autograder.assemble import PlannedCell  # here, as a supervisor is started before what this needs is imported
+
     missing = sandbox.isolation.missing()
     if missing:
         return missing

@@ -34,6 +34,10 @@ class Clock:
         self._latest = max(self._latest, self._kept + max(elapsed - self._waiting(), elapsed / SLOWEST))
         return self._latest
 
+    def passed(self, moment: float) -> bool:
+        """Whether it shows more than `moment`. Plain time, behind which it is, is asked first: that costs nothing."""
+        return self._kept + monotonic() - self._begin > moment and self.now() > moment
+
     def _watch(self, counts: Path | None) -> None:
         self._counts = counts
         self._begin = monotonic()

@@ -71,7 +71,8 @@ def open_to_guest(place: Place) -> None:
     """Whoever the guest becomes can read its code, whatever the umask."""
     for path in (place.guest, *place.guest.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
-    place.shelf.chmod(0o755)
+    if place.shelf.is_dir():  # on POSIX alone
+        place.shelf.chmod(0o755)
     place.folder.chmod(0o711)  # it stays the grader's, and the guest may pass
 
 

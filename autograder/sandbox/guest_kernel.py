@@ -79,11 +79,11 @@ class Channel:
         """Whether this is the process that the grader talks to, not a fork of it."""
         return os.getpid() == self._owner
 
-    def write(self, kind: str, text: str) -> None:
-        """Write one frame. It begins with a line feed too, so that a torn one spoils no other."""
+    def write(self, kind: str, *texts: str) -> None:
+        """Write frames. Each begins with a line feed too, so that a torn one spoils no other."""
         if not self.ours:
             return
-        data = f"\n{kind}{text}\n".encode("utf-8", "backslashreplace")
+        data = "".join(f"\n{kind}{text}\n" for text in texts).encode("utf-8", "backslashreplace")
         with self._lock:
             while data:
                 data = data[os.write(self._out, data) :]
@@ -285,7 +285,11 @@ class Server:
             self._running = number
             try:
                 if "check" in request:
-                    check.answer_cases(request, shell.user_ns, lambda line: self._channel.write("A", line))
+                    answers: list[str] = []  # of a check that does not end none counts, so that they go out together
+                    try:
+                        check.answer_cases(request, shell.user_ns, answers.append)
+                    finally:
+                        self._channel.write("A", *answers)
                 else:
                     result = loop.run_until_complete(run_cell(shell, request["source"]))
                     raised = result.error_before_exec or result.error_in_exec

@@ -19,18 +19,19 @@ import json
 import queue
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import nbformat
-
-from autograder.assemble import PlannedCell
 from autograder.sandbox import MAX_ANSWERS, CellRun, Limits, Request, Run, SandboxError, State
 from autograder.sandbox.clock import Clock
 from autograder.sandbox.cold import ColdStart, Process, Start
-from autograder.sandbox.frames import Frames, Outputs, decode
+from autograder.sandbox.frames import Frames, decode
 from autograder.sandbox.isolation import Isolation, Place
 from autograder.sandbox.warm import Keeper, WarmStart, warms
 from autograder.sandbox.watch import Watch
+
+if TYPE_CHECKING:
+    from autograder.assemble import PlannedCell
+    from autograder.sandbox.outputs import Outputs
 
 START_SECONDS = 60.0
 GRACE_SECONDS = 2.0
@@ -100,6 +101,10 @@ class KernelSandbox:
 
 def _hidden_in(cell: CellRun, place: Place) -> CellRun:
     """What happened to a cell without this run's own folder, which is another one each time."""
+    import nbformat
+
+    if not cell.outputs and not cell.error:
+        return cell
     outputs = tuple(nbformat.from_dict(json.loads(_hide(json.dumps(output), place))) for output in cell.outputs)
     return CellRun(cell.state, outputs, json.loads(_hide(json.dumps(cell.error), place)))
 
@@ -223,6 +228,8 @@ class _Guest:
 
     def execute(self, asked: dict[str, Any], seconds: float) -> CellRun:
         """Run one request and say how it ended; at most `seconds`, and two more for one that heeds no interrupt."""
+        from autograder.sandbox.outputs import Outputs  # here, as a supervisor is to start before nbformat is imported
+
         self._number += 1
         self._frames.send({"number": self._number, **asked})
         outputs = Outputs(self._limits)
@@ -230,7 +237,7 @@ class _Guest:
         deadline = self._clock.now() + seconds
         stopped: State | None = None
         while True:
-            if self._clock.now() > deadline or (stopped is None and outputs.flooded):
+            if self._clock.passed(deadline) or (stopped is None and outputs.flooded):
                 if stopped is not None:  # deaf to the interrupt
                     return self._lost(stopped, outputs)
                 stopped = "flooded" if outputs.flooded else "timeout"

@@ -10,7 +10,7 @@ import nbformat
 from nbgrader.api import Gradebook, MissingEntry
 
 from autograder.database import file_of
-from autograder.gradebook import Course, _assign_late_penalty, only_grader, open_gradebook, quiet
+from autograder.gradebook import Course, assign_late_penalty, only_grader, open_gradebook, quiet
 from autograder.settings.file import read
 from autograder.settings.gradebook import Change, settle_lesson, settle_submission, written_points
 from autograder.settings.model import Settings
@@ -110,7 +110,7 @@ def _penalty(book: Gradebook, course: Course, student: str, lesson: str) -> list
     book.db.flush()
     notebook = book.find_submission_notebook(lesson, lesson, student)
     before = notebook.late_submission_penalty or 0.0
-    _assign_late_penalty(book, course, student, lesson)
+    assign_late_penalty(book, notebook, course, student)
     after = notebook.late_submission_penalty or 0.0
     if before == after:
         return []

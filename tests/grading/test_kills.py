@@ -153,7 +153,7 @@ def test_fifty_kills_in_a_class_of_thirty(
     trial(course, hand_in, root, tmp_path, size=30, kills=50, quick=quick)
 
 
-@pytest.mark.parametrize("step", ["_SaveGrades.save", "_record_bonus", "_assign_late_penalty"])
+@pytest.mark.parametrize("step", ["_SaveGrades.save", "_record_bonus", "assign_late_penalty"])
 def test_a_submission_is_recorded_whole_or_not_at_all(
     course: Course, hand_in: HandIn, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

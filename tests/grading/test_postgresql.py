@@ -227,7 +227,7 @@ def test_a_submission_is_recorded_as_a_whole_or_not_at_all(
         raise OSError("the power is gone")
 
     with monkeypatch.context() as patch:
-        patch.setattr("autograder.gradebook._assign_late_penalty", fail)
+        patch.setattr("autograder.gradebook.assign_late_penalty", fail)
         entry, _ = grade_one(run, "ada")
     assert entry["outcome"] == "failed"
     assert recorded(shared) == {}

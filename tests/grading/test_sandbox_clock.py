@@ -43,6 +43,17 @@ def test_waiting_for_a_processor_does_not_count(times: Times) -> None:
     assert made.now() == pytest.approx(2.0 + 6.0)
 
 
+def test_a_moment_has_passed_when_the_clock_shows_more(times: Times) -> None:
+    times.has_waited(0.0)
+    made = Clock()
+    made.follow(7)
+    times.time += 10.0
+    times.has_waited(4.0)
+    assert made.passed(5.0)
+    assert not made.passed(7.0)
+    assert not made.passed(11.0)
+
+
 def test_waiting_without_an_end_counts_a_third(times: Times) -> None:
     times.has_waited(0.0)
     made = Clock()
@@ -96,6 +107,9 @@ class Faster(Clock):
 
     def now(self) -> float:
         return 100.0 * super().now()
+
+    def passed(self, moment: float) -> bool:
+        return self.now() > moment
 
 
 class Slower(Clock):
