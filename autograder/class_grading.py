@@ -134,7 +134,7 @@ class ClassGrading:
         workers = workers_for(workers)
         if workers == 1:
             return InThisProcess(self.lesson, self._seed, self._sandbox, self._limits)
-        return LocalProcesses(Assignment.of(self.lesson, self._seed, self._limits), self._sandbox, workers)
+        return LocalProcesses(self.lesson, self._seed, self._sandbox, self._limits, workers)
 
     def cluster(self, address: str, sandbox: str = "auto", *, unsafe: bool = False) -> Executor:
         """Grade on a Dask cluster, each of whose workers has a sandbox of its own.

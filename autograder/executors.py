@@ -28,7 +28,7 @@ from autograder import notebook_json
 from autograder.lesson import LessonSource
 from autograder.pipeline import Graded, Grading
 from autograder.sandbox import Limits, Sandbox
-from autograder.version import lesson_version
+from autograder.version import Versions, remember, versions
 from course_lib import exercises
 
 TRIES = 3
@@ -91,7 +91,7 @@ class Assignment:
         """The assignment to grade `lesson`."""
         module = exercises.LESSONS[lesson.name]
         return cls(
-            lesson.name, module, notebook_json.as_bytes(lesson.notebook), seed, asdict(limits), lesson_version(lesson)
+            lesson.name, module, notebook_json.as_bytes(lesson.notebook), seed, asdict(limits), versions(lesson).whole
         )
 
     def grading(self, sandbox: Sandbox) -> Grading:
@@ -134,10 +134,11 @@ class InThisProcess:
 class LocalProcesses:
     """Several processes on this machine. Each takes the next job as soon as it is free."""
 
-    def __init__(self, assignment: Assignment, sandbox: Sandbox, workers: int) -> None:
+    def __init__(self, lesson: LessonSource, seed: int, sandbox: Sandbox, limits: Limits, workers: int) -> None:
         """`sandbox`: one that works on this machine, as :func:`autograder.sandbox.choice.choose` has found."""
         self.workers = workers
-        self._assignment = assignment
+        self._assignment = Assignment.of(lesson, seed, limits)
+        self._versions = versions(lesson)
         self._sandbox = sandbox
         # One thread of the linear algebra for each worker: there are as many of them as processors.
         for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -197,7 +198,8 @@ class LocalProcesses:
 
     def _pool(self) -> ProcessPoolExecutor:
         context = begin(self._assignment.module)
-        return ProcessPoolExecutor(self.workers, context, _begin_worker, (self._assignment, self._sandbox))
+        told = (self._assignment, self._versions, self._sandbox)
+        return ProcessPoolExecutor(self.workers, context, _begin_worker, told)
 
 
 def begin(module: str) -> Any:
@@ -208,7 +210,7 @@ def begin(module: str) -> Any:
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, module])
+    context.set_forkserver_preload([__name__, module, "numpy.random", "autograder.sandbox.outputs"])
     forkserver.ensure_running()
     return context
 
@@ -270,13 +272,14 @@ _grading: Grading | None = None
 """What a worker process was told at its start."""
 
 
-def _begin_worker(assignment: Assignment, sandbox: Sandbox) -> None:
+def _begin_worker(assignment: Assignment, known: Versions, sandbox: Sandbox) -> None:
     global _grading
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the grader's own process says what it means
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     _grading = assignment.grading(sandbox)
+    remember(_grading.lesson, known)
 
 
 def _end_with(parent: Any) -> None:

@@ -30,7 +30,6 @@ from nbgrader.preprocessors import AssignLatePenalties, SaveAutoGrades
 from nbgrader.utils import parse_utc
 from sqlalchemy import Column as SqlColumn
 from sqlalchemy import Connection, Float, MetaData, String, Table, create_engine, delete, insert, inspect, select, text
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SAWarning
 from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
@@ -266,7 +265,8 @@ class Recorder:
         gradebook = self._gradebook
         with gradebook.engine.connect() as connection, connection.begin():
             gradebook.db.remove()
-            gradebook.db.configure(bind=connection, join_transaction_mode="rollback_only")
+            # Nobody else's writing is seen before the end, so that what was read stays what it is.
+            gradebook.db.configure(bind=connection, join_transaction_mode="rollback_only", expire_on_commit=False)
             try:
                 yield gradebook
                 gradebook.db.commit()
@@ -285,7 +285,10 @@ def record(
 def _enter_student(gradebook: Gradebook, student: str) -> None:
     """Create the student where unknown, also when another grader does so at this moment."""
     connection = gradebook.db.connection()
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql as dialect  # slow, and most gradebooks are files
+    else:
+        from sqlalchemy.dialects import sqlite as dialect  # type: ignore[no-redef]
     connection.execute(dialect.insert(Student).values(id=student).on_conflict_do_nothing())
     gradebook.update_or_create_student(student)
 

@@ -54,19 +54,17 @@ class Versions:
 
 def versions(lesson: LessonSource) -> Versions:
     """The fingerprints of a lesson, worked out once for the same object."""
+    if _last is None or _last[0] is not lesson:
+        exercises = {exercise.name: exercise_version(lesson, exercise) for exercise in lesson.exercises}
+        remember(lesson, Versions(line_version(lesson.withheld), _of_lesson(lesson), exercises))
+    assert _last is not None
+    return _last[1]
+
+
+def remember(lesson: LessonSource, found: Versions) -> None:
+    """Have the fingerprints of a lesson that another process of this machine has worked out from the same files."""
     global _last
-    found = _last
-    if found is None or found[0] is not lesson:
-        found = (
-            lesson,
-            Versions(
-                line_version(lesson.withheld),
-                _of_lesson(lesson),
-                {exercise.name: exercise_version(lesson, exercise) for exercise in lesson.exercises},
-            ),
-        )
-        _last = found
-    return found[1]
+    _last = (lesson, found)
 
 
 _last: tuple[LessonSource, Versions] | None = None

@@ -7,6 +7,7 @@ its own, which nothing else on the machine belongs to; otherwise bubblewrap make
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 import shutil
@@ -33,6 +34,11 @@ class Bubblewrap:
         """`own_user`: as root, give each run a user of its own; it must be able to read Python and the packages."""
         self._own_user = own_user
 
+    @functools.cached_property
+    def _seen(self) -> View:
+        """What a guest sees; once it is known, a process that is sent this back end need not look for it again."""
+        return view()
+
     def missing(self) -> str:
         """What this machine lacks for it, "" for nothing."""
         if sys.platform != "linux":
@@ -52,9 +58,9 @@ class Bubblewrap:
         os.lseek(filter_, 0, os.SEEK_SET)
         settings = {"limits": self._resource_limits(place, limits), "user": place.user, "powerless": True}
         own = ("--bind", str(place.room), str(place.room), "--bind", str(place.room / "shm"), "/dev/shm")  # noqa: S108
-        walls = (*_namespaces(), *_files(view(), place, own), "--seccomp", str(filter_))
+        walls = (*_namespaces(), *_files(self._seen, place, own), "--seccomp", str(filter_))
         return Launch(
-            [*walls, "--chdir", str(place.room / "work"), "--", *_python(place, "guest_kernel")],
+            [*walls, "--chdir", str(place.room / "work"), "--", *_python(self._seen, place, "guest_kernel")],
             settings,
             {},
             (filter_,),
@@ -67,14 +73,15 @@ class Bubblewrap:
     def warm(self, place: Place) -> Launch:
         """How to start the supervisor; its sockets' numbers are to be added. The guest's room may be made anew."""
         kill = ("--cap-add", "CAP_KILL") if os.geteuid() == 0 else ()  # guests that are other users
-        walls = (*_namespaces(), *kill, *_files(view(), place, ("--bind", str(place.folder), str(place.folder))))
-        return Launch([*walls, "--chdir", str(place.folder), "--", *_python(place, "guest_supervisor")], {}, {})
+        walls = (*_namespaces(), *kill, *_files(self._seen, place, ("--bind", str(place.folder), str(place.folder))))
+        program = _python(self._seen, place, "guest_supervisor")
+        return Launch([*walls, "--chdir", str(place.folder), "--", *program], {}, {})
 
     def confinement(self, place: Place, limits: Limits) -> dict[str, Any]:
         """What a forked guest does to itself first."""
-        seen = view()  # in the namespaces its hidden folders are empty, and of the packages' nothing else is there
+        seen = self._seen  # in the namespaces its hidden folders are empty, and of the packages' nothing else is there
         packages = {path.parent for path in seen.shelf.values()}
-        settings = confinement(place, limits, visible=(*seen.readable, *sorted(packages)))
+        settings = confinement(place, limits, seen, visible=(*seen.readable, *sorted(packages)))
         # Programs that IPython starts write to a terminal; those of the machine are not there.
         settings["landlock"]["writable"] += ["/dev/ptmx", "/dev/pts"]
         return {**settings, "limits": self._resource_limits(place, limits)}
@@ -115,8 +122,8 @@ def _namespaces() -> Iterator[str]:
         yield "--unshare-user"
 
 
-def _python(place: Place, program: str) -> Sequence[str]:
-    return (str(view().python), "-s", str(place.guest / f"{program}.py"))
+def _python(seen: View, place: Place, program: str) -> Sequence[str]:
+    return (str(seen.python), "-s", str(place.guest / f"{program}.py"))
 
 
 def _files(seen: View, place: Place, own: Sequence[str]) -> Iterator[str]:

@@ -7,6 +7,7 @@ docs/sandbox.md.
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from typing import Any
 
 from autograder.sandbox import Limits, confine, seccomp
 from autograder.sandbox.isolation import Launch, Place, closed_to_others, resource_limits, spare_user
-from autograder.sandbox.view import view
+from autograder.sandbox.view import View, view
 
 NAME = "landlock"
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full")
@@ -38,13 +39,20 @@ class Landlock:
         self._own_user = own_user
         self._abi = confine.landlock_abi() if abi is None else min(abi, confine.landlock_abi())
 
+    @functools.cached_property
+    def _seen(self) -> View:
+        """What a guest sees; once it is known, a process that is sent this back end need not look for it again."""
+        return view()
+
     def missing(self) -> str:
         """What this machine lacks for it, "" for nothing."""
         if sys.platform != "linux":
             return "Landlock is a part of Linux"
         if self._abi < 1:
             return "the kernel has no Landlock (Linux 5.13 or later, with lsm=landlock among its boot settings)"
-        closed = closed_to_others((view().python, *view().listed)) if self._own_user and os.geteuid() == 0 else None
+        closed = None
+        if self._own_user and os.geteuid() == 0:
+            closed = closed_to_others((self._seen.python, *self._seen.listed))
         if closed is not None:
             return f"another user cannot reach Python, which lies in {closed}, and a run is to have a user of its own"
         return seccomp.why_not()
@@ -55,8 +63,8 @@ class Landlock:
 
     def launch(self, place: Place, limits: Limits) -> Launch:
         """How to start the guest in `place`."""
-        settings = {"supervised": True, **confinement(place, limits, self._abi)}
-        return Launch([str(view().python), "-s", str(place.guest / "guest_kernel.py")], settings, {})
+        settings = {"supervised": True, **confinement(place, limits, self._seen, self._abi)}
+        return Launch([str(self._seen.python), "-s", str(place.guest / "guest_kernel.py")], settings, {})
 
     def can_warm(self) -> bool:
         """Wherever it works."""
@@ -64,11 +72,11 @@ class Landlock:
 
     def warm(self, place: Place) -> Launch:
         """How to start the supervisor."""
-        return Launch([str(view().python), "-s", str(place.guest / "guest_supervisor.py")], {}, {})
+        return Launch([str(self._seen.python), "-s", str(place.guest / "guest_supervisor.py")], {}, {})
 
     def confinement(self, place: Place, limits: Limits) -> dict[str, Any]:
         """What a forked guest does to itself first."""
-        return confinement(place, limits, self._abi)
+        return confinement(place, limits, self._seen, self._abi)
 
     def enforces(self) -> Sequence[str]:
         """What it enforces, a sentence each."""
@@ -86,18 +94,18 @@ class Landlock:
 
 
 def confinement(
-    place: Place, limits: Limits, abi: int | None = None, visible: Sequence[Path] | None = None
+    place: Place, limits: Limits, seen: View, abi: int | None = None, visible: Sequence[Path] | None = None
 ) -> dict[str, Any]:
     """The settings with which a process, forked or fresh, confines itself to `place`.
 
     Args:
         place: where.
         limits: what it may use.
+        seen: what a guest sees.
         abi: the version of Landlock to count on; the kernel's own unless said otherwise.
         visible: files and folders to read where more is hidden by other means already; each costs time.
     """
     abi = confine.landlock_abi() if abi is None else abi
-    seen = view()
     gaps = seccomp.Gaps(signals=abi < 6, attributes=True, truncation=abi < 3)
     visible = seen.visible if visible is None else visible
     readable = [*visible, place.guest, place.shelf, *map(Path, _RANDOM), *map(Path, _OWN)]

@@ -19,9 +19,10 @@ import pytest
 from autograder import version
 from autograder.assemble import KEY
 from autograder.class_grading import ClassGrading
-from autograder.executors import WORKER_MEMORY, Assignment, Executor, InThisProcess, Job, LocalProcesses, workers_for
+from autograder.executors import WORKER_MEMORY, Executor, InThisProcess, Job, LocalProcesses, workers_for
 from autograder.gradebook import Course
 from autograder.sandbox import Limits, Request, Run
+from course_lib import exercises
 from tests.grading.conftest import HandIn
 from tests.grading.fixture_lesson import NAME
 from tests.grading.helpers import LESSON, LIMITS, RIGHT, SEED, grade_one, submission
@@ -263,13 +264,11 @@ def marked(mark: str) -> Iterator[psutil.Process]:
 
 
 @pytest.mark.parametrize("executor", ["here", "processes"])
-def test_a_job_ends_exactly_once_whatever_it_is(executor: str) -> None:
+def test_a_job_ends_exactly_once_whatever_it_is(executor: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exercises, "LESSONS", {**exercises.LESSONS, NAME: "tests.grading.fixture_lesson"})
     given: Executor = InThisProcess(LESSON, SEED, QuickSandbox(), LIMITS)
     if executor == "processes":
-        assignment = Assignment(
-            NAME, "tests.grading.fixture_lesson", json.dumps(LESSON.notebook).encode(), SEED, {"cell": 5.0}, ""
-        )
-        given = LocalProcesses(assignment, QuickSandbox(), 2)
+        given = LocalProcesses(LESSON, SEED, QuickSandbox(), LIMITS, 2)
     ended = list(given.run([Job("a", b"no JSON"), Job("b", b"{}")], lambda: False))
     assert sorted(done.key for done in ended) == ["a", "b"]
     assert all(done.notebook is None and done.error for done in ended)
