@@ -14,6 +14,8 @@ what can be focused the mark without which JupyterLab keeps the arrow keys for i
 keep the contrast of WCAG 2.2, level AA.
 
 The module's state goes to the page and never into the notebook: what stays there is `resting`.
+
+Where Python itself runs in the browser, None arrives in the page as undefined: ask `== null`, which is true of both.
 """
 
 from __future__ import annotations
@@ -71,6 +73,9 @@ class Live(anywidget.AnyWidget):
         super().__init__(**traits)
         self.add_class("course")
 
+    def _handle_custom_msg(self, content: Any, buffers: Any) -> None:
+        super()._handle_custom_msg(_without_nulls(content), buffers)
+
     def resting(self) -> Resting:
         """What stands here where no kernel runs; the same at every call, whatever was moved."""
         raise NotImplementedError(f"{type(self).__name__} needs a method resting(), which returns a Resting.")
@@ -87,3 +92,12 @@ class Live(anywidget.AnyWidget):
             data["image/png"] = base64.b64encode(resting.png).decode("ascii")
             metadata = {**metadata, "image/png": {"alt": resting.alt}}
         return data, metadata
+
+
+def _without_nulls(sent: Any) -> Any:
+    """What a page has sent, with None for each null: Pyodide has an object of its own for it, and that is not None."""
+    if isinstance(sent, dict):
+        return {key: _without_nulls(value) for key, value in sent.items()}
+    if isinstance(sent, list):
+        return [_without_nulls(value) for value in sent]
+    return None if type(sent).__name__ == "JsNull" else sent

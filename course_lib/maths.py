@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
@@ -67,6 +68,26 @@ def to_html(text: str, *, inline: bool = False) -> str:
     return paragraph[1]
 
 
+def formulas(text: str) -> Iterator[tuple[str, bool]]:
+    """The formulas of a text: the TeX of each, and whether it stands on lines of its own.
+
+    Raises:
+        MarkupError: a lone dollar sign.
+    """
+    import mistune
+    from mistune.plugins.table import table
+
+    def walk(tokens: list[dict[str, Any]]) -> Iterator[tuple[str, bool]]:
+        for token in tokens:
+            if token["type"] in ("inline_math", "block_math"):
+                yield token["raw"].strip(), token["type"] == "block_math"
+            yield from walk(token.get("children", []))
+
+    tokens, _ = mistune.Markdown(None, plugins=[_with_formulas, table]).parse(text)
+    assert isinstance(tokens, list)
+    yield from walk(tokens)
+
+
 @functools.cache
 def _converter() -> LatexToMathML:
     from math_core import LatexToMathML
@@ -77,7 +98,6 @@ def _converter() -> LatexToMathML:
 @functools.cache
 def _markdown() -> mistune.Markdown:
     import mistune
-    from mistune.plugins.math import math, math_in_list, math_in_quote
     from mistune.plugins.table import table
 
     class Renderer(mistune.HTMLRenderer):
@@ -98,13 +118,16 @@ def _markdown() -> mistune.Markdown:
         def image(self, text: str, url: str, title: str | None = None) -> str:
             raise MarkupError(f"The picture {url!r} cannot stand in a text. Draw it with course_lib.figures in a cell.")
 
-    def plugin(md: mistune.Markdown) -> None:
-        math(md)
-        math_in_list(md)
-        math_in_quote(md)
-        md.inline.register("lone_dollar", r"\$", _lone_dollar)
+    return mistune.Markdown(Renderer(escape=True), plugins=[_with_formulas, table])
 
-    return mistune.Markdown(Renderer(escape=True), plugins=[plugin, table])
+
+def _with_formulas(md: mistune.Markdown) -> None:
+    from mistune.plugins.math import math, math_in_list, math_in_quote
+
+    math(md)
+    math_in_list(md)
+    math_in_quote(md)
+    md.inline.register("lone_dollar", r"\$", _lone_dollar)
 
 
 def _lone_dollar(_inline: Any, found: re.Match[str], state: Any) -> NoReturn:

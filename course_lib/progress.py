@@ -51,7 +51,11 @@ class ProgressBar:
             return
         # disable=None: tqdm's own word for "not where nobody looks", such as a file. How often to draw is settled here.
         disable = False if self._wanted else None
-        self._bar = tqdm(
+
+        class Bar(tqdm):  # type: ignore[misc, unused-ignore]
+            monitor_interval = 0  # no thread that looks whether the bar still moves: a browser has none
+
+        self._bar = Bar(
             total=self._total,
             initial=self._initial,
             unit="step",

@@ -115,7 +115,7 @@ class Schedule(Scheduler):
         raise NotImplementedError
 
     def rates(self, steps: int) -> Array:
-        """The first `steps` rates, shape (steps,), or (steps, *shape of `lr`); the optimizer is left as it is."""
+        """The first `steps` rates, shape (steps,) and the shape of `lr` after it; the optimizer is left as it is."""
         return np.array([self.rate(t) for t in range(steps)])
 
     def step(self) -> None:

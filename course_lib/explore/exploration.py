@@ -20,8 +20,6 @@ from __future__ import annotations
 
 import html
 import io
-import sys
-import sysconfig
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -29,11 +27,11 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from threading import RLock
-from types import FrameType
 from typing import Any
 
 import traitlets
 
+from course_lib.budget import looking
 from course_lib.explore.controls import Point, Rows, by_label
 from course_lib.explore.marks import Points
 from course_lib.explore.prediction import Prediction
@@ -42,11 +40,6 @@ from course_lib.live import Live, Resting
 
 SECONDS = 3.0
 """How long a learner's function may take for one move."""
-_NOT_THE_LEARNERS = (
-    str(Path(__file__).parents[1]),
-    *{sysconfig.get_path(name) for name in ("stdlib", "purelib")},
-    "<frozen",
-)
 
 
 class Exploration(Live):
@@ -271,31 +264,14 @@ def limited(seconds: float) -> Iterator[None]:
     """End Python code within this block that takes longer, by a look at the clock as it goes.
 
     A widget moves in a thread that JupyterLab's interrupt button does not reach, so a loop without an end would hold
-    the kernel until it is restarted. Code of this package and of installed ones is not looked at, which keeps moves
-    quick. Where a debugger watches already, there is no limit.
+    the kernel until it is restarted.
 
     Raises:
         TimeoutError: the time is over.
     """
-    if sys.gettrace() is not None:
-        yield
-        return
     end = time.monotonic() + seconds
-
-    def look(frame: FrameType, event: str, _arg: Any) -> Any:
-        if event == "call":
-            if frame.f_code.co_filename.startswith(_NOT_THE_LEARNERS):
-                return None
-            frame.f_trace_opcodes = True  # Python 3.11 passes over the lines of `while True: pass`
-        if time.monotonic() > end:
-            raise TimeoutError(_too_long(seconds))
-        return look
-
-    sys.settrace(look)
-    try:
+    with looking(lambda: time.monotonic() > end, lambda: TimeoutError(_too_long(seconds))):
         yield
-    finally:
-        sys.settrace(None)
 
 
 def _too_long(seconds: float) -> str:

@@ -211,7 +211,7 @@ const DRAW = {
     free.append(words(mark.text, X(mark.at[0]) + mark.shift[0], Y(mark.at[1]) + mark.shift[1], { look: mark.look, align: mark.align, bold: mark.bold }));
   },
   rule(mark, { layer, box, X, Y }) {
-    const d = mark.at[0] !== null ? `M${X(mark.at[0])} ${box.top}V${box.top + box.height}` : `M${box.left} ${Y(mark.at[1])}H${box.left + box.width}`;
+    const d = mark.at[0] != null ? `M${X(mark.at[0])} ${box.top}V${box.top + box.height}` : `M${box.left} ${Y(mark.at[1])}H${box.left + box.width}`;
     layer.append(svg("path", { d }, lineStyle(mark)));
   },
   arrow(mark, { free, X, Y }) {

@@ -31,7 +31,7 @@ export default {
     const show = () => {
       const view = model.get("view");
       const focused = el.contains(document.activeElement) ? document.activeElement : null;
-      const some = view.card !== null;
+      const some = view.card != null;
       card.hidden = flip.hidden = shuffle.hidden = !some;
       look.hidden = practise.hidden = some;
       if (view.left < 2) shuffle.hidden = true;

@@ -10,9 +10,9 @@ from __future__ import annotations
 from datetime import date
 from html import escape
 from pathlib import Path
+from random import Random
 from typing import Any
 
-import numpy as np
 import traitlets
 
 from course_lib.live import Live, Resting
@@ -47,7 +47,7 @@ class Cards(Live):
         self,
         lesson: str,
         *,
-        rng: np.random.Generator | None = None,
+        rng: Random | None = None,
         keeper: Keeper | None = None,
         folder: Path = content.FOLDER,
     ) -> None:
@@ -55,7 +55,7 @@ class Cards(Live):
         self._cards = {card.id: card for card in content.load(lesson, folder).cards}
         if not self._cards:
             raise ContentError(f"content/{self._name}.toml: has no [[cards]] yet. {content.HELP}")
-        self._rng = rng or np.random.default_rng()
+        self._rng = rng or Random()  # noqa: S311 - the order of cards is no secret
         self._keeper = keeper or Keeper(records.place())
         self._practising = False
         self._asked = 0
@@ -81,7 +81,7 @@ class Cards(Live):
 
     def shuffle(self) -> None:
         """Mix the cards that are left."""
-        self._queue = [self._queue[int(place)] for place in self._rng.permutation(len(self._queue))]
+        self._rng.shuffle(self._queue)
         self.view = self._seen(self._keeper.read())
 
     def practise(self) -> None:

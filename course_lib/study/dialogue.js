@@ -237,7 +237,21 @@ function render({ model, el }) {
   function ask(index) {
     if (index >= lines.length || without.has(index) || recordings.has(index) || asked.has(index)) return;
     asked.add(index);
-    model.send({ want: index });
+    const { address } = lines[index];
+    if (address) download(index, address);
+    else model.send({ want: index });
+  }
+
+  /** The recording from the site itself, where the course is one. */
+  async function download(recording, address) {
+    const buffers = [];
+    try {
+      const response = await fetch(new URL(address, document.baseURI));
+      if (response.ok) buffers.push(await response.arrayBuffer());
+    } catch {
+      // no network: as without a recording
+    }
+    receive({ recording }, buffers);
   }
 
   function receive(message, buffers) {
@@ -245,7 +259,8 @@ function render({ model, el }) {
     const index = message.recording;
     asked.delete(index);
     late = false;
-    if (!buffers?.length) without.add(index);
+    if (message.url) recordings.set(index, message.url); // a page without a kernel says where it lies
+    else if (!buffers?.length) without.add(index);
     else if (!recordings.has(index)) {
       recordings.set(index, URL.createObjectURL(new Blob([buffers[0]], { type: "audio/mpeg" })));
     }

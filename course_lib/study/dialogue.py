@@ -3,7 +3,8 @@
 The transcript always stands there to be read. A line is heard as its recording (`course_lib.study.speech`). Where that
 is missing, or does not come because the kernel is busy or gone, the browser's own voice reads the line; where there is
 none either, the lines are marked at reading pace. Nothing is fetched from another machine: recordings go to the page as
-binary messages, one when it is wanted, and only voices that are on the learner's own machine are used.
+binary messages, one when it is wanted (where the course is a site, the page takes them from that site), and only voices
+that are on the learner's own machine are used.
 """
 
 from __future__ import annotations
@@ -51,7 +52,9 @@ class Listen(Live):
                     "chapter": utterance.chapter,
                     "html": maths.to_html(utterance.text, inline=True),
                     "words": utterance.words,
-                    "recorded": speech.recording(lesson, utterance) is not None,
+                    "recorded": speech.recording(lesson, utterance) is not None
+                    or bool(speech.address(lesson, utterance)),
+                    "address": speech.address(lesson, utterance),
                 }
                 for utterance in said
             ],

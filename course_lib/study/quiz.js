@@ -17,7 +17,7 @@ function choices({ kind, items }, { name, labelledby, chosen }) {
     page: element("div", { role, "aria-labelledby": labelledby }, element("ul", { class: "course-choices" }, ...rows)),
     answer: () => (kind === "single" ? (ticked()[0] ?? null) : ticked()),
     mark: (found) => found.forEach((right, index) => {
-      marks[index].textContent = right === null ? "" : MARKS[right];
+      marks[index].textContent = right == null ? "" : MARKS[right];
     }),
   };
 }
@@ -127,12 +127,12 @@ export default {
       if (focused && (focused.hidden || !el.contains(focused))) (next.hidden ? (again.hidden ? check : again) : next).focus();
     };
     const showVerdict = (found) => {
-      verdict.className = found === null ? "" : `course-verdict ${found.right ? "course-right" : "course-wrong"}`;
+      verdict.className = found == null ? "" : `course-verdict ${found.right ? "course-right" : "course-wrong"}`;
       verdict.replaceChildren();
-      if (found === null) return;
+      if (found == null) return;
       const words = element("div");
       words.innerHTML = found.html;
-      const title = found.right ? "\u2713 Right." : found.given_up ? "The answer:" : found.right === null ? "" : "\u2717 Not yet.";
+      const title = found.right ? "\u2713 Right." : found.given_up ? "The answer:" : found.right == null ? "" : "\u2717 Not yet.";
       verdict.append(element("b", {}, title), words);
       if (found.rest) {
         const rest = element("div");

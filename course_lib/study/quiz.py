@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
+from random import Random
 from typing import Any
 
-import numpy as np
 import traitlets
 
 from course_lib.live import Live, Resting
@@ -71,7 +71,7 @@ class Quiz(Live):
         self,
         lesson: str,
         *,
-        rng: np.random.Generator | None = None,
+        rng: Random | None = None,
         keeper: Keeper | None = None,
         folder: Path = content.FOLDER,
     ) -> None:
@@ -79,7 +79,7 @@ class Quiz(Live):
         self._questions = content.load(lesson, folder).quiz
         if not self._questions:
             raise ContentError(f"content/{self._name}.toml: has no [[quiz]] yet. {content.HELP}")
-        self._rng = rng or np.random.default_rng()
+        self._rng = rng or Random()  # noqa: S311 - the order of choices is no secret
         self._keeper = keeper or Keeper(records.place())
         self._round = self._at = 0
         self._asked: list[_Asked] = []
@@ -145,7 +145,7 @@ class Quiz(Live):
             return ()
         count = len(question.steps if isinstance(question, Order) else question.choices)
         while True:
-            drawn = tuple(int(place) for place in self._rng.permutation(count))
+            drawn = tuple(self._rng.sample(range(count), count))
             if not isinstance(question, Order) or drawn != tuple(range(count)):
                 return drawn
 

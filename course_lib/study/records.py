@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
-from filelock import FileLock, Timeout
 from msgspec import Meta
 
 from course_lib.study import clock
@@ -131,7 +132,7 @@ class Keeper:
             self._write(self.path)
         except _NewerFormat:
             self._keep_in_memory("is from a newer version of this course: update the course", change)
-        except Timeout:
+        except TimeoutError:
             self._keep_in_memory("cannot be written (it is in use)", change)
         except OSError as error:
             self._keep_in_memory(f"cannot be written ({error.strerror or type(error).__name__})", change)
@@ -142,7 +143,7 @@ class Keeper:
         self.trouble = f"Your progress counts only until this notebook's kernel stops: {self.path} {why}."
 
     def _write(self, path: Path) -> None:
-        with FileLock(path.with_name(f".{path.name}.lock"), timeout=LOCK_SECONDS):
+        with _alone_with(path):
             aside = ""
             try:
                 records = self._load(path)
@@ -170,6 +171,18 @@ class Keeper:
         if version > FORMAT:
             raise _NewerFormat
         return msgspec.json.decode(text, type=Records)
+
+
+def _alone_with(path: Path) -> AbstractContextManager[object]:
+    """The lock under which a file is changed.
+
+    None in a browser: no system frees there what a closed tab had locked, and it would stay locked for ever.
+    """
+    if sys.platform == "emscripten":
+        return nullcontext()
+    from filelock import FileLock
+
+    return FileLock(path.with_name(f".{path.name}.lock"), timeout=LOCK_SECONDS)
 
 
 class _Version(msgspec.Struct):

@@ -7,6 +7,7 @@ file that is not there until `make audio` renders it, and nothing else needs to 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import tomllib
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ FOLDER = HERE / "audio"
 RENDERING = "kokoro-82m v1.0 int8, 1"
 """Changed whenever the same words would be rendered otherwise: another model, loudness or pause."""
 NARRATOR = "Narrator"
+SERVED = "COURSE_RECORDINGS"
+"""Environment variable: where a page finds the lessons' folders of recordings, relative to its own address."""
 
 _MARKS = re.compile(r"\*\*|[*`]|(?<!\w)_|_(?!\w)|\[(?P<label>[^\]]*)\]\([^)]*\)")
 _UNSPEAKABLE = re.compile(r"[^\w\s.,;:!?'’‘\"“”()%&–—…-]|_|\d(?=[^\W\d])|[^\W\d](?=\d)")
@@ -116,6 +119,12 @@ def recording(lesson: str, utterance: Utterance) -> Path | None:
     """The file with the words of `utterance`, or None while it is not rendered; `lesson` is the full name."""
     path = FOLDER / lesson / utterance.recording
     return path if path.is_file() else None
+
+
+def address(lesson: str, utterance: Utterance) -> str:
+    """Where the page itself finds the recording, on a site that serves them beside the lessons; "" elsewhere."""
+    base = os.environ.get(SERVED, "")
+    return f"{base}/{lesson}/{utterance.recording}" if base else ""
 
 
 def respelled(words: str) -> str:

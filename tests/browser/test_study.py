@@ -19,8 +19,7 @@ SETUP = """\
 import os
 from datetime import datetime
 from pathlib import Path
-
-import numpy as np
+from random import Random
 
 os.environ["COURSE_PROGRESS"] = str(Path("course_progress.json").resolve())
 
@@ -40,7 +39,7 @@ def study(notebook: NotebookPage, served_folder: Path, root: Path) -> NotebookPa
     cells = [
         new(SETUP.format(folder=str(root / "tests" / "study" / "fixture"))),
         *(new(code) for code in ('Overview("01", folder=folder)', 'Cards("01", folder=folder)')),
-        new('Quiz("01", folder=folder, rng=np.random.default_rng(1))'),
+        new('Quiz("01", folder=folder, rng=Random(1))'),
         *(new(code) for code in ('Glossary("01", folder=folder)', 'Aids("01", folder=folder)')),
         new("Progress(folder=folder)"),
         new("Progress()"),

@@ -86,3 +86,24 @@ print(sum(i for i in range(10)))
 def test_a_budget_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="must be above 0"), processor_time(0):
         pass
+
+
+def endless() -> None:
+    while True:
+        pass
+
+
+def no_threads(_self: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
+
+
+def test_without_threads_endless_work_is_ended_and_other_work_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threading.Thread, "start", no_threads)
+    with processor_time(20.0):
+        assert spin(0.05) > 0
+    begin = time.process_time()
+    with pytest.raises(OverBudget) as raised, processor_time(0.2):
+        endless()
+    assert time.process_time() - begin < 3
+    assert raised.value.__context__ is None  # a learner's traceback says nothing of threads
+    assert sys.gettrace() is None

@@ -104,3 +104,18 @@ Counter()
     (output,) = notebook.cells[0].outputs
     assert output.data["text/plain"] == "A counter."
     assert "render()" not in nbformat.writes(notebook).split('"outputs"')[1].split('"source"')[0]
+
+
+class JsNull:
+    """What a page's null is in a browser's Python, by its name."""
+
+
+def test_a_null_of_the_page_is_none() -> None:
+    class Ear(Live):
+        _esm = OWN
+
+    heard: list[object] = []
+    ear = Ear()
+    ear.on_msg(lambda _widget, content, _buffers: heard.append(content))
+    ear._handle_custom_msg({"answer": JsNull(), "list": [1, JsNull()], "text": "null"}, [])
+    assert heard == [{"answer": None, "list": [1, None], "text": "null"}]

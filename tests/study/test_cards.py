@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
-import numpy as np
 import pytest
 
 from course_lib.study import clock, content
@@ -41,7 +41,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def cards_of(tiny: Path, path: Path | None = None) -> Cards:
-    return Cards("01", folder=tiny, keeper=Keeper(path), rng=np.random.default_rng(1))
+    return Cards("01", folder=tiny, keeper=Keeper(path), rng=Random(1))
 
 
 def top(cards: Cards) -> str | None:

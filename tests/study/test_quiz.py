@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from random import Random
 from typing import Any
 
-import numpy as np
 import pytest
 
 from course_lib.study import content
@@ -26,7 +26,7 @@ SECRETS = (
 
 
 def quiz_of(tiny: Path, path: Path | None = None, seed: int = 1) -> Quiz:
-    return Quiz("01", folder=tiny, keeper=Keeper(path), rng=np.random.default_rng(seed))
+    return Quiz("01", folder=tiny, keeper=Keeper(path), rng=Random(seed))
 
 
 def right_answer(quiz: Quiz) -> Any:

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from course_lib.check import check
 from course_lib.study import clock, records
@@ -195,7 +196,7 @@ def test_a_folder_that_cannot_be_is_no_error(tmp_path: Path) -> None:
 def test_a_lock_that_nobody_gives_back_is_no_error(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(records, "LOCK_SECONDS", 0.05)
     keeper = Keeper(path)
-    with records.FileLock(path.with_name(f".{path.name}.lock")):
+    with FileLock(path.with_name(f".{path.name}.lock")):
         keeper.update(know("a"))
     assert "cannot be written (it is in use)" in keeper.trouble
     keeper.update(know("b"))
