@@ -19,6 +19,10 @@ c.CourseDirectory.submitted_directory = "submitted"
 c.CourseDirectory.autograded_directory = "autograded"
 c.CourseDirectory.feedback_directory = "feedback"
 
+# Release: each lesson says which cells it is released with, so that `python -m course_lib update` can tell later on
+# what a learner wrote.
+c.GenerateAssignment.preprocessors.append("autograder.building.released_cells.NoteReleasedCells")
+
 # Grading: the line of autograder/ in nbgrader's own steps. docs/grading.md says what each does.
 c.Autograde.exporter_class = "autograder.nbgrader_plugins.LineExporter"
 c.Autograde.sanitize_preprocessors = ["autograder.nbgrader_plugins.Assemble"]

@@ -7,16 +7,16 @@ checks. So deleting, copying, reordering or retagging graded cells has no effect
 from __future__ import annotations
 
 import copy
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import nbformat
 from nbformat import NotebookNode
 
-from autograder.intake import Submission, SubmittedCell
+from autograder.intake import Submission
 from autograder.lesson import LessonSource, grade_id, is_answer, is_check
+from course_lib.submission.matching import Given, normal, place
 
 KEY = "course_grading"
 """Where the grading line keeps what it knows, in the metadata of the notebook and of the cells that run."""
@@ -41,16 +41,6 @@ class PlannedCell:
     exercise: str = ""
 
 
-@dataclass
-class _Placed:
-    """Where the cells of a submission belong among the instructor's."""
-
-    answers: dict[str, list[str]] = field(default_factory=dict)
-    own: dict[int, list[str]] = field(default_factory=dict)  # learner's code by the cell that it follows
-    edited: dict[int, str] = field(default_factory=dict)  # the learner's version of a given cell
-    notes: list[str] = field(default_factory=list)
-
-
 def assemble(lesson: LessonSource, submission: Submission) -> NotebookNode:
     """Return the notebook to run: the instructor's cells with the submission's answers and the learner's own code.
 
@@ -60,7 +50,8 @@ def assemble(lesson: LessonSource, submission: Submission) -> NotebookNode:
     """
     given = lesson.notebook.cells
     sentence = submission.sentence
-    placed = _place(given, submission.cells, [exercise.name for exercise in lesson.exercises])
+    released = [Given(each.cell_type, normal(each.source), each.id, grade_id(each), is_answer(each)) for each in given]
+    placed = place(released, submission.cells, [exercise.name for exercise in lesson.exercises])
     if submission.outcome == "read" and not any(exercise.name in placed.answers for exercise in lesson.exercises):
         sentence = f"The notebook has none of the answer cells of {lesson.name}. Is it that of another lesson?"
     cells = [_learner_cell(source) for source in placed.own.get(-1, [])]
@@ -144,124 +135,7 @@ def _refuse_long(lesson: LessonSource, cells: Sequence[NotebookNode], notes: lis
     return refused
 
 
-def _place(given: Sequence[NotebookNode], submitted: Iterable[SubmittedCell], exercises: Sequence[str]) -> _Placed:
-    placed = _Placed()
-    submitted = list(submitted)
-    by_id = {each.id: place for place, each in enumerate(given)}
-    by_grade_id = {grade_id(each): place for place, each in enumerate(given) if grade_id(each)}
-    by_source: dict[tuple[str, str], list[int]] = {}
-    for place, each in enumerate(given):
-        by_source.setdefault((each.cell_type, _normal(each.source)), []).append(place)
-    named = {cell.grade_id for cell in submitted if cell.grade_id in by_grade_id}
-    named |= {cell.id for cell in submitted if cell.id in by_grade_id}
-    lost = [name for name in exercises if name not in named]
-    every: dict[str, list[str]] = {}
-    matched: set[int] = set()
-    anchor = -1
-    for cell in submitted:
-        index = _match(cell, given, by_id, by_grade_id, by_source, matched)
-        if index is None and cell.kind == "code":
-            index = _by_definition(cell, lost, by_grade_id)
-            if index is not None:
-                placed.notes.append(
-                    f"The answer cell of {grade_id(given[index])} had lost its id and was found by its text."
-                )
-        if index is not None:
-            anchor = index
-            first = index not in matched
-            matched.add(index)
-            same = _normal(given[index].source) == _normal(cell.source)
-            if is_answer(given[index]):
-                every.setdefault(grade_id(given[index]), []).append(cell.source)
-            elif cell.kind == "code" and not same and cell.source.strip():
-                if first:
-                    placed.edited[index] = cell.source
-                else:
-                    placed.own.setdefault(index, []).append(cell.source)
-        elif cell.kind == "code" and cell.source.strip():
-            placed.own.setdefault(anchor, []).append(cell.source)
-        elif by_grade_id.get(cell.grade_id) is not None and is_answer(given[by_grade_id[cell.grade_id]]):
-            placed.notes.append(f"The answer cell of {cell.grade_id} was turned into text, so it is no answer.")
-    _choose(every, {name: given[index].source for name, index in by_grade_id.items()}, placed)
-    written = [cell.source for cell in submitted if cell.kind == "code" and not _is_given(cell, by_source)]
-    for name in exercises:
-        _find_elsewhere(name, written, given, by_grade_id[name], placed)
-    return placed
-
-
-def _is_given(cell: SubmittedCell, by_source: Mapping[tuple[str, str], list[int]]) -> bool:
-    return not cell.source.strip() or (cell.kind, _normal(cell.source)) in by_source
-
-
-def _find_elsewhere(
-    name: str, written: Sequence[str], given: Sequence[NotebookNode], index: int, placed: _Placed
-) -> None:
-    """Take the answer from another cell where its own does not define what is asked; what stood there runs after it."""
-    answer = placed.answers.get(name, [""])[0]
-    is_written = bool(answer.strip()) and _normal(answer) != _normal(given[index].source)
-    if is_written and _defines(answer, name):
-        return
-    elsewhere = [source for source in written if _defines(source, name)]
-    if not elsewhere:
-        return
-    placed.answers[name] = [elsewhere[-1]]
-    placed.notes.append(f"{name} was answered in another cell than its own; that one counts.")
-    if is_written:
-        placed.own.setdefault(index, []).insert(0, answer)
-
-
-def _defines(source: str, name: str) -> bool:
-    return re.search(rf"^(?:(?:async +)?def|class) +{name}\b|^{name} *[:=](?!=)", source, re.MULTILINE) is not None
-
-
-def _match(
-    cell: SubmittedCell,
-    given: Sequence[NotebookNode],
-    by_id: Mapping[str, int],
-    by_grade_id: Mapping[str, int],
-    by_source: Mapping[tuple[str, str], list[int]],
-    matched: set[int],
-) -> int | None:
-    """The instructor's cell that this one is or was: by grade id, by text, by cell id, in this order."""
-    index = by_grade_id.get(cell.grade_id)
-    if index is not None and (given[index].cell_type == cell.kind or _is_text_answer(given[index])):
-        return index
-    alike = by_source.get((cell.kind, _normal(cell.source)), [])
-    index = by_id.get(cell.id)
-    if alike:
-        return index if index in alike else next((i for i in alike if i not in matched), alike[0])
-    if index is not None and given[index].cell_type == cell.kind:
-        return index
-    return None
-
-
-def _is_text_answer(given: NotebookNode) -> bool:
-    """Whether text is asked for: it is graded by hand, whatever kind of cell it ended up in."""
-    return given.cell_type == "markdown" and is_answer(given)
-
-
-def _by_definition(cell: SubmittedCell, lost: Sequence[str], by_grade_id: Mapping[str, int]) -> int | None:
-    """The answer cell that this one must have been, where ids were lost: it defines the exercise's name."""
-    for name in lost:
-        if name in by_grade_id and _defines(cell.source, name):
-            return by_grade_id[name]
-    return None
-
-
-def _choose(every: Mapping[str, list[str]], stubs: Mapping[str, str], placed: _Placed) -> None:
-    for name, sources in every.items():
-        written = [source for source in sources if source.strip() and _normal(source) != _normal(stubs[name])]
-        placed.answers[name] = written[:1] or sources[:1]
-        if len(set(map(_normal, written))) > 1:
-            placed.notes.append(f"{name} was answered in {len(written)} cells; the first one counts.")
-
-
 def _learner_cell(source: str) -> NotebookNode:
     metadata: dict[str, Any] = {"tags": ["learner"], KEY: {"role": "learner"}}
     cell: NotebookNode = nbformat.v4.new_code_cell(source, metadata=metadata, id="learner")
     return cell
-
-
-def _normal(source: str) -> str:
-    """A cell's text without what an editor may change by itself: line ends and space at the end of lines."""
-    return "\n".join(line.rstrip() for line in source.replace("\r\n", "\n").split("\n")).strip("\n")

@@ -12,6 +12,7 @@ from autograder.commands import (
     export,
     feedback,
     grade,
+    links,
     report,
     roster,
     sandbox,
@@ -50,3 +51,4 @@ app.command()(sandbox.sandbox)
 app.command(epilog=settings.EXIT_CODES)(settings.settings)
 app.command()(doctor.doctor)
 app.command("student-kit")(student_kit.student_kit)
+app.command()(links.links)

@@ -11,6 +11,7 @@ import itertools
 import json
 import logging
 import re
+import unicodedata
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -127,6 +128,8 @@ def unfit(student: str) -> str:
         return f"which is longer than {MAX_ID} characters"
     if not student.isprintable():
         return "which holds characters that cannot be seen"
+    if not unicodedata.is_normalized("NFC", student):  # the same name to people, another one to every file system
+        return "whose accents are written apart from their letters, as some systems do: rename it, or let collect do so"
     if set(student) & set('<>:"/\\|?*&[]'):
         return 'which holds one of < > : " / \\ | ? * & [ ]'
     if student[0] in "-. " or student[-1] in ". ":

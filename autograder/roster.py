@@ -179,8 +179,9 @@ def _split(path: Path, text: str) -> tuple[str, list[tuple[int, Row]]] | None:
 
 
 def _clean(cell: str) -> str:
-    """A cell without control characters, its spaces made single ones."""
-    return " ".join("".join(" " if unicodedata.category(c) == "Cc" else c for c in cell).split())
+    """A cell without control characters, its spaces made single ones, its accents one with their letters (NFC)."""
+    whole = unicodedata.normalize("NFC", cell)
+    return " ".join("".join(" " if unicodedata.category(c) == "Cc" else c for c in whole).split())
 
 
 def _from_nbgrader(line: int, row: Row) -> Person:

@@ -7,6 +7,7 @@ same bytes: names in order, one time for all, fixed permissions.
 from __future__ import annotations
 
 import io
+import json
 import tomllib
 import zipfile
 from collections.abc import Iterator
@@ -21,7 +22,10 @@ from course_lib import exercises
 
 ENDINGS = frozenset({".py", ".npz", ".json", ".js", ".css", ".csv", ".toml", ".mp3"})
 """Files of course_lib that are part of it; `py.typed` is too."""
-TEXTS = ("requirements.txt", "LICENSE", "LICENSE-content", "NOTICE")
+TEXTS = (
+    "requirements.txt", "LICENSE", "LICENSE-content", "NOTICE",
+    ".binder/requirements.txt", ".binder/runtime.txt", ".devcontainer/devcontainer.json",
+)  # fmt: skip
 GUIDE = "docs/students.md"
 _PACKED = frozenset({".npz", ".mp3"})
 _EARLIEST = (1980, 1, 1, 0, 0, 0)
@@ -65,6 +69,7 @@ description = "Training neural networks by hand: lessons as notebooks, and the l
 requires-python = "{python}"
 license = "MIT AND CC-BY-4.0"
 license-files = ["LICENSE*", "NOTICE*"]
+dependencies = {needed}
 
 [tool.setuptools]
 package-dir = {{ "" = "." }}
@@ -131,8 +136,10 @@ def _files(root: Path) -> Iterator[tuple[str, bytes]]:
     first = f"lessons/{used[0]}/{used[0]}.ipynb"
     pythons = _pythons(wanted)
     yield "README.md", _README.format(pythons=pythons, first=first, guide=guide).encode()
-    data = str(project["tool"]["setuptools"]["package-data"]["course_lib"]).replace("'", '"')
-    yield "pyproject.toml", _PROJECT.format(version=version(root), python=wanted, data=data).encode()
+    data = json.dumps(project["tool"]["setuptools"]["package-data"]["course_lib"])
+    needed = json.dumps(project["project"]["dependencies"])
+    filled = _PROJECT.format(version=version(root), python=wanted, needed=needed, data=data)
+    yield "pyproject.toml", filled.encode()
 
 
 def _read(root: Path, path: Path) -> bytes:

@@ -17,7 +17,7 @@ import nbformat
 from jupytext.myst import MystMetadataParsingError, myst_to_notebook
 from nbformat import NotebookNode
 
-from autograder.building import terms
+from autograder.building import start, terms
 from autograder.building.problems import BuildError, Problem
 
 FORMAT = "md:myst"
@@ -98,7 +98,7 @@ def canonical(text: str) -> str:
 
 
 def read(path: Path) -> Source:
-    """Read a lesson's source; terms marked in its prose bring their definitions.
+    """Read a lesson's source; terms marked in its prose bring their definitions, its first cell the course's address.
 
     Raises:
         BuildError: when it cannot be read, when opening and saving it in JupyterLab would change the text, or when
@@ -116,6 +116,7 @@ def read(path: Path) -> Source:
     lines = tuple(int(line) for line in myst_to_notebook(text, add_source_map=True).metadata.source_map)
     notebook.metadata = nbformat.from_dict({"kernelspec": KERNELSPEC, "language_info": copy.deepcopy(LANGUAGE_INFO)})
     notebook.nbformat, notebook.nbformat_minor = 4, 5
+    course = start.address(path.parent.parent)
     for number, cell in enumerate(notebook.cells, start=1):
         line = f"{where}:{lines[number - 1]}"
         if not isinstance(cell.metadata.get("nbgrader", {}), dict):
@@ -125,6 +126,8 @@ def read(path: Path) -> Source:
                 cell.source = terms.expanded(cell.source, terms.course_terms())
             except ValueError as error:
                 raise BuildError([Problem(line, str(error))]) from error
+        if cell.cell_type == "code":
+            cell.source = start.addressed(cell.source, course)
         cell.id = grade_id(cell) or f"cell-{number:03d}"
         if not _CELL_ID.fullmatch(cell.id):
             raise BuildError([Problem(line, f"grade_id {cell.id!r}; use 1 to 64 of a-z, A-Z, 0-9, _ and -")])

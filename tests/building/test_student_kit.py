@@ -22,6 +22,7 @@ from autograder.student_kit import kit, version
 from course_lib import exercises
 
 TOP = {"LICENSE", "LICENSE-content", "NOTICE", "README.md", "pyproject.toml", "requirements.txt"}
+STARTS = {".binder/requirements.txt", ".binder/runtime.txt", ".devcontainer/devcontainer.json"}
 ADAM = "lessons/04_adaptive_optimizers/04_adaptive_optimizers.ipynb"
 CHECK = """
 import sys
@@ -48,7 +49,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Path:
     """The project without its recordings, and with all that must not get out lying about."""
     place = tmp_path_factory.mktemp("project") / "course"
     quiet = shutil.ignore_patterns("*.mp3", "__pycache__", ".ipynb_checkpoints")
-    for name in ("course_lib", "lessons", "solutions", "docs", "autograder"):
+    for name in ("course_lib", "lessons", "solutions", "docs", "autograder", ".binder", ".devcontainer"):
         shutil.copytree(root / name, place / name, ignore=quiet)
     for name in (*TOP, "requirements.in", "nbgrader_config.py"):
         shutil.copy(root / name, place)
@@ -92,7 +93,7 @@ def test_what_is_in_it_and_nothing_else(project: Path) -> None:
         for path in (project / "course_lib").rglob("*")
         if path.is_file() and path.suffix != ".pyc"
     }
-    assert set(found) == TOP | lessons | library | {"docs/students.md"}
+    assert set(found) == TOP | STARTS | lessons | library | {"docs/students.md"}
     with zipfile.ZipFile(io.BytesIO(packed)) as archive:
         for entry in archive.infolist():
             data = archive.read(entry)
