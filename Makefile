@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all parity mutants lab bench bench-grading build student-kit audio lint format pins clean
+.PHONY: help setup demo test test-all parity mutants lab bench bench-grading build student-kit site book audio lint format pins clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -21,7 +21,7 @@ COVER := --cov=course_lib --cov-branch --cov-report=json:$(COVERED)
 export COVERAGE_FILE := $(VENV)/coverage
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links $(UPGRADE)
-EXTRAS := dev cluster postgresql similarity audio
+EXTRAS := dev cluster postgresql similarity audio site book
 
 help: ## this list
 	@echo "make TARGET, where TARGET is one of"
@@ -73,6 +73,12 @@ build: $(VENV)/dev.stamp ## rebuild the notebooks whose source has changed
 student-kit: $(VENV)/dev.stamp ## what students get, as one file: dist/student-kit-VERSION.zip
 	$(BIN)/python -m autograder student-kit
 
+site: $(VENV)/site.stamp ## the course as a site that runs in the browser, in build/site (needs npm the first time)
+	$(BIN)/python -m autograder site $(if $(PYODIDE),--pyodide "$(PYODIDE)")
+
+book: $(VENV)/book.stamp ## the course as a book of static pages, in build/book/html; with every answer: make book ANSWERS=1
+	$(BIN)/python -m autograder book $(if $(ANSWERS),--answers) $(if $(SITE),--site "$(SITE)")
+
 audio: $(VENV)/audio.stamp ## render what the lessons say aloud, where it has changed (needs npm the first time)
 	$(BIN)/python scripts/make_audio.py
 
@@ -117,6 +123,16 @@ $(VENV)/dev.stamp: requirements-dev.txt $(VENV)/lab.stamp
 $(VENV)/audio.stamp: requirements-audio.txt $(VENV)/lab.stamp
 	@echo "Installing requirements-audio.txt."
 	@$(BIN)/python -m pip install --quiet --requirement requirements-audio.txt
+	@touch $@
+
+$(VENV)/site.stamp: requirements-site.txt $(VENV)/lab.stamp
+	@echo "Installing requirements-site.txt."
+	@$(BIN)/python -m pip install --quiet --requirement requirements-site.txt
+	@touch $@
+
+$(VENV)/book.stamp: requirements-book.txt $(VENV)/lab.stamp
+	@echo "Installing requirements-book.txt."
+	@$(BIN)/python -m pip install --quiet --requirement requirements-book.txt
 	@touch $@
 
 $(VENV)/made.stamp:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from autograder.commands import (
+    book,
     build,
     collect,
     demo,
@@ -18,6 +19,7 @@ from autograder.commands import (
     sandbox,
     settings,
     similar,
+    site,
     student_kit,
 )
 
@@ -50,5 +52,7 @@ app.command()(demo.demo)
 app.command()(sandbox.sandbox)
 app.command(epilog=settings.EXIT_CODES)(settings.settings)
 app.command()(doctor.doctor)
+app.command()(site.site)
+app.command()(book.book)
 app.command("student-kit")(student_kit.student_kit)
 app.command()(links.links)

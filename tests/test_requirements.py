@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-EXTRAS = ("dev", "cluster", "postgresql", "similarity", "audio")
+EXTRAS = ("dev", "cluster", "postgresql", "similarity", "audio", "site", "book")
 NAMES = ("requirements", *(f"requirements-{extra}" for extra in EXTRAS))
 
 

@@ -10,7 +10,7 @@ import ast
 import json
 import textwrap
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -104,8 +104,8 @@ def find(lessons: Path, sources: Iterable[Source], allowed: Iterable[str] = ()) 
     """
     sources = list(sources)
     shown = {_squeezed(text) for text in allowed}
-    wanted = secrets(sources)
-    held = {_squeezed(secret.text) for secret in wanted} | {_normal(secret.text) for secret in wanted}
+    wanted = _needles(secrets(sources))
+    held = {needle for _, needles in wanted for needle in needles}
     found = [
         Problem(ALLOWED_FILE, f"no solution holds the statement {text!r} any more; delete the entry")
         for text in allowed
@@ -126,6 +126,12 @@ def find(lessons: Path, sources: Iterable[Source], allowed: Iterable[str] = ()) 
             found.extend(_of_notebook(where, notebook))
         found.extend(_of_texts(where, list(_texts(notebook)) if notebook is not None else [text], wanted, shown))
     return found
+
+
+def in_texts(texts: Mapping[str, list[str]], sources: Iterable[Source], allowed: Iterable[str] = ()) -> list[Problem]:
+    """Everything in texts of any kind, by where they stand, that students must not receive; as in `find`."""
+    wanted, shown = _needles(secrets(sources)), {_squeezed(text) for text in allowed}
+    return [problem for where, pieces in texts.items() for problem in _of_texts(where, pieces, wanted, shown)]
 
 
 def _of_notebook(where: str, notebook: dict[str, Any]) -> Iterator[Problem]:
@@ -150,12 +156,19 @@ def _marker_lines(source: str) -> Iterator[tuple[int, str]]:
     yield from markers.near_misses(source)
 
 
-def _of_texts(where: str, texts: list[str], wanted: list[Secret], shown: set[str]) -> Iterator[Problem]:
+def _needles(wanted: Iterable[Secret]) -> list[tuple[Secret, frozenset[str]]]:
+    """Each secret with the forms it is looked for in."""
+    return [(each, frozenset((_squeezed(each.text), _normal(each.text)))) for each in wanted]
+
+
+def _of_texts(
+    where: str, texts: list[str], wanted: list[tuple[Secret, frozenset[str]]], shown: set[str]
+) -> Iterator[Problem]:
     haystack = "\n".join(_squeezed(text) for text in texts) + "\n" + "\n".join(_normal(text) for text in texts)
     reported: set[str] = set()
-    for secret in wanted:
-        needles = {_squeezed(secret.text), _normal(secret.text)} - {""} - shown
-        if {_squeezed(secret.text), _normal(secret.text)} & shown:
+    for secret, forms in wanted:
+        needles = forms - {""}
+        if forms & shown:
             continue
         if any(needle in haystack for needle in needles) and not needles & reported:
             reported |= needles
