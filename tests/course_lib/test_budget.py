@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -97,6 +98,16 @@ def no_threads(_self: threading.Thread) -> None:
     raise RuntimeError("can't start new thread")
 
 
+@pytest.fixture
+def untraced() -> Iterator[None]:
+    """Before Python 3.14 coverage watches as a debugger does, and where one watches there is no limit."""
+    tracer = sys.gettrace()
+    sys.settrace(None)
+    yield
+    sys.settrace(tracer)
+
+
+@pytest.mark.usefixtures("untraced")
 def test_without_threads_endless_work_is_ended_and_other_work_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threading.Thread, "start", no_threads)
     with processor_time(20.0):
