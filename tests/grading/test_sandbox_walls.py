@@ -32,6 +32,7 @@ COURSE_WORK COURSE_RUN MALLOC_ARENA_MAX LANG LC_ALL LC_CTYPE TZ PWD
 """
 """All that a submission may find in its environment; none of it is secret."""
 
+PASSWD = "/etc/passwd"
 PROGRAMS = ("guest_kernel.py", "guest_supervisor.py")
 
 
@@ -99,8 +100,8 @@ def test_files_of_others_cannot_be_read(walls: KernelSandbox, root: Path, open_f
                 f"/proc/{here}/mem",
                 f"/proc/{here}/environ",
                 f"/proc/{here}/cwd/README.md",
-                f"/proc/{here}/root/./etc/passwd",
-                "/proc/self/root/./etc/passwd",
+                f"/proc/{here}/root{PASSWD}",
+                f"/proc/self/root{PASSWD}",
                 "/proc/self/cwd/../../../../../etc/passwd",
                 "/etc/ssh/sshd_config",
             )

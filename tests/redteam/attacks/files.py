@@ -128,7 +128,7 @@ def root():
         raise OSError("chroot")
     return "another root"
 attempt(mount); attempt(namespace)
-if os.path.exists("/proc/1/root/./etc"):
+if os.path.exists(os.path.join("/proc/1/root", "etc")):
     pid = os.fork()
     if pid == 0:
         os._exit(0 if libc.chroot(b"/proc/1/root") == 0 else 1)
