@@ -115,24 +115,9 @@ $(VENV)/lab.stamp: requirements.txt pyproject.toml | $(VENV)/made.stamp
 	@$(BIN)/python -m pip install --quiet --no-build-isolation --requirement requirements.txt
 	@touch $@
 
-$(VENV)/dev.stamp: requirements-dev.txt $(VENV)/lab.stamp
-	@echo "Installing requirements-dev.txt."
-	@$(BIN)/python -m pip install --quiet --requirement requirements-dev.txt
-	@touch $@
-
-$(VENV)/audio.stamp: requirements-audio.txt $(VENV)/lab.stamp
-	@echo "Installing requirements-audio.txt."
-	@$(BIN)/python -m pip install --quiet --requirement requirements-audio.txt
-	@touch $@
-
-$(VENV)/site.stamp: requirements-site.txt $(VENV)/lab.stamp
-	@echo "Installing requirements-site.txt."
-	@$(BIN)/python -m pip install --quiet --requirement requirements-site.txt
-	@touch $@
-
-$(VENV)/book.stamp: requirements-book.txt $(VENV)/lab.stamp
-	@echo "Installing requirements-book.txt."
-	@$(BIN)/python -m pip install --quiet --requirement requirements-book.txt
+$(VENV)/%.stamp: requirements-%.txt $(VENV)/lab.stamp
+	@echo "Installing $<."
+	@$(BIN)/python -m pip install --quiet --requirement $<
 	@touch $@
 
 $(VENV)/made.stamp:
