@@ -7,7 +7,6 @@ its own, which nothing else on the machine belongs to; otherwise bubblewrap make
 
 from __future__ import annotations
 
-import functools
 import os
 import platform
 import shutil
@@ -18,26 +17,17 @@ from typing import Any
 
 from autograder.sandbox import Limits, seccomp
 from autograder.sandbox.confine import landlock_abi
-from autograder.sandbox.isolation import Launch, Place, resource_limits, spare_user
+from autograder.sandbox.isolation import Launch, OnLinux, Place, resource_limits
 from autograder.sandbox.landlock import confinement
-from autograder.sandbox.view import View, view
+from autograder.sandbox.view import View
 
 NAME = "bubblewrap"
 
 
-class Bubblewrap:
+class Bubblewrap(OnLinux):
     """Runs the guest under `bwrap`."""
 
     name = NAME
-
-    def __init__(self, *, own_user: bool = True) -> None:
-        """`own_user`: as root, give each run a user of its own; it must be able to read Python and the packages."""
-        self._own_user = own_user
-
-    @functools.cached_property
-    def _seen(self) -> View:
-        """What a guest sees; once it is known, a process that is sent this back end need not look for it again."""
-        return view()
 
     def missing(self) -> str:
         """What this machine lacks for it, "" for nothing."""
@@ -46,10 +36,6 @@ class Bubblewrap:
         if shutil.which("bwrap") is None:
             return "bubblewrap is missing; on Debian and Ubuntu: sudo apt-get install bubblewrap"
         return seccomp.why_not()
-
-    def own_user(self) -> int | None:
-        """As root, a user for one run."""
-        return spare_user() if self._own_user else None
 
     def launch(self, place: Place, limits: Limits) -> Launch:
         """How to start the guest in `place`."""

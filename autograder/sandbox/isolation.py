@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import secrets
 import stat
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from autograder.sandbox import Limits
+from autograder.sandbox.view import View, view
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,23 @@ class WarmIsolation(Isolation, Protocol):
 
     def confinement(self, place: Place, limits: Limits) -> Mapping[str, Any]:
         """What a forked guest does to itself first; see :func:`autograder.sandbox.confine.confine`."""
+
+
+class OnLinux:
+    """What the back ends that are a part of Linux have in common."""
+
+    def __init__(self, *, own_user: bool = True) -> None:
+        """`own_user`: as root, give each run a user of its own; it must be able to read Python and the packages."""
+        self._own_user = own_user
+
+    @functools.cached_property
+    def _seen(self) -> View:
+        """What a guest sees; once it is known, a process that is sent this back end need not look for it again."""
+        return view()
+
+    def own_user(self) -> int | None:
+        """As root, a user for one run."""
+        return spare_user() if self._own_user else None
 
 
 def spare_user() -> int | None:

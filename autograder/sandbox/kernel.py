@@ -101,10 +101,10 @@ class KernelSandbox:
 
 def _hidden_in(cell: CellRun, place: Place) -> CellRun:
     """What happened to a cell without this run's own folder, which is another one each time."""
-    import nbformat
-
     if not cell.outputs and not cell.error:
         return cell
+    import nbformat
+
     outputs = tuple(nbformat.from_dict(json.loads(_hide(json.dumps(output), place))) for output in cell.outputs)
     return CellRun(cell.state, outputs, json.loads(_hide(json.dumps(cell.error), place)))
 

@@ -7,7 +7,6 @@ docs/sandbox.md.
 
 from __future__ import annotations
 
-import functools
 import os
 import sys
 from collections.abc import Sequence
@@ -15,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from autograder.sandbox import Limits, confine, seccomp
-from autograder.sandbox.isolation import Launch, Place, closed_to_others, resource_limits, spare_user
-from autograder.sandbox.view import View, view
+from autograder.sandbox.isolation import Launch, OnLinux, Place, closed_to_others, resource_limits
+from autograder.sandbox.view import View
 
 NAME = "landlock"
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full")
@@ -24,7 +23,7 @@ _RANDOM = ("/dev/random", "/dev/urandom")
 _OWN = ("/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system/cpu")
 
 
-class Landlock:
+class Landlock(OnLinux):
     """Runs the guest in a process that restricts itself."""
 
     name = NAME
@@ -36,13 +35,8 @@ class Landlock:
             own_user: as root, give each run a user of its own; it must be able to read Python and the packages.
             abi: use no later version of Landlock, as on an older kernel.
         """
-        self._own_user = own_user
+        super().__init__(own_user=own_user)
         self._abi = confine.landlock_abi() if abi is None else min(abi, confine.landlock_abi())
-
-    @functools.cached_property
-    def _seen(self) -> View:
-        """What a guest sees; once it is known, a process that is sent this back end need not look for it again."""
-        return view()
 
     def missing(self) -> str:
         """What this machine lacks for it, "" for nothing."""
@@ -56,10 +50,6 @@ class Landlock:
         if closed is not None:
             return f"another user cannot reach Python, which lies in {closed}, and a run is to have a user of its own"
         return seccomp.why_not()
-
-    def own_user(self) -> int | None:
-        """As root, a user for one run."""
-        return spare_user() if self._own_user else None
 
     def launch(self, place: Place, limits: Limits) -> Launch:
         """How to start the guest in `place`."""
