@@ -139,14 +139,18 @@ class NotebookPage:
     def open(self, path: str) -> None:
         """Open a notebook, by its path in the served folder, and wait until its kernel is ready."""
         self.page.goto(self._address.format(path=quote(path)))
-        expect(self.page.locator(".jp-Notebook").first).to_be_visible(timeout=60_000)
+        self.wait_until_ready(path)
+
+    def wait_until_ready(self, path: str, shown: float = 60.0, ready: float = 60.0) -> None:
+        """Wait for a notebook that is being opened, and then for its kernel; at most so many seconds for each."""
+        expect(self.page.locator(".jp-Notebook").first).to_be_visible(timeout=1000 * shown)
         self.page.wait_for_function(
             """(path) => {
                 const open = window.jupyterapp?.shell.currentWidget;
                 return open?.context?.path === path && open.sessionContext?.session?.kernel?.status === 'idle';
             }""",
             arg=path,
-            timeout=60_000,
+            timeout=1000 * ready,
         )
 
     def run_all(self) -> None:

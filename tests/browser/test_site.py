@@ -170,20 +170,8 @@ def opened(lite: NotebookPage, home: str) -> NotebookPage:
     """Lesson 01, opened from the front page as a learner does, with its kernel ready."""
     lite.page.goto(f"{home}/")
     lite.page.get_by_role("link", name="Start with lesson 01").click()
-    wait_for_kernel(lite)
+    lite.wait_until_ready(PATH, shown=120.0, ready=240.0)
     return lite
-
-
-def wait_for_kernel(lite: NotebookPage) -> None:
-    expect(lite.page.locator(".jp-Notebook").first).to_be_visible(timeout=120_000)
-    lite.page.wait_for_function(
-        """(path) => {
-            const open = window.jupyterapp?.shell.currentWidget;
-            return open?.context?.path === path && open.sessionContext?.session?.kernel?.status === 'idle';
-        }""",
-        arg=PATH,
-        timeout=240_000,
-    )
 
 
 def run(lite: NotebookPage, start: str) -> str:
@@ -386,7 +374,7 @@ def test_work_is_kept_and_downloaded_as_a_submission(
     write(opened, "def relu_backward", ANSWER)
     save(opened)
     page.reload()
-    wait_for_kernel(opened)
+    opened.wait_until_ready(PATH, shown=120.0, ready=240.0)
     sources = ["".join(cell["source"]) for cell in kept(opened, PATH)["cells"]]
     assert ANSWER.replace("\n", "\n    ") in sources
     progress = kept(opened, "course_progress.json")

@@ -27,6 +27,14 @@ class Times:
         (self._folder / f"{pid}").write_text(f"123 {int(seconds * 1e9)} 4\n")
 
 
+def following(times: Times, waited: float = 0.0) -> Clock:
+    """A clock that follows a guest which has waited so long before."""
+    times.has_waited(waited)
+    made = Clock()
+    made.follow(7)
+    return made
+
+
 @pytest.fixture
 def times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Times:
     return Times(tmp_path, monkeypatch)
@@ -44,9 +52,7 @@ def test_waiting_for_a_processor_does_not_count(times: Times) -> None:
 
 
 def test_a_moment_has_passed_when_the_clock_shows_more(times: Times) -> None:
-    times.has_waited(0.0)
-    made = Clock()
-    made.follow(7)
+    made = following(times)
     times.time += 10.0
     times.has_waited(4.0)
     assert made.passed(5.0)
@@ -55,18 +61,14 @@ def test_a_moment_has_passed_when_the_clock_shows_more(times: Times) -> None:
 
 
 def test_waiting_without_an_end_counts_a_third(times: Times) -> None:
-    times.has_waited(0.0)
-    made = Clock()
-    made.follow(7)
+    made = following(times)
     times.time += 30.0
     times.has_waited(30.0)
     assert made.now() == pytest.approx(30.0 / SLOWEST)
 
 
 def test_it_never_goes_back(times: Times) -> None:
-    times.has_waited(0.0)
-    made = Clock()
-    made.follow(7)
+    made = following(times)
     times.time += 5.0
     assert made.now() == pytest.approx(5.0)
     times.has_waited(2.0)
@@ -86,9 +88,7 @@ def test_where_nothing_is_counted_it_is_plain_time(times: Times, tmp_path: Path,
 
 
 def test_another_guest_goes_on_from_there(times: Times) -> None:
-    times.has_waited(1.0)
-    made = Clock()
-    made.follow(7)
+    made = following(times, waited=1.0)
     times.time += 4.0
     times.has_waited(2.0)
     times.has_waited(90.0, pid=8)
