@@ -42,7 +42,26 @@ html_show_sphinx = False
 templates_path = ["_templates"]
 _sidebar = ["brand", "search", "scroll-start", "navigation", "modules", "scroll-end"]
 html_sidebars = {"**": [f"sidebar/{each}.html" for each in _sidebar]}
-html_theme_options = {"top_of_page_buttons": [], "navigation_with_keys": False}
+# Light, dark; every pair with what it stands on keeps the contrast of WCAG 2.2, level AA.
+_colours = {
+    "color-brand-primary": ("#0b5cad", "#8fc1ff"),
+    "color-brand-content": ("#0b5cad", "#8fc1ff"),
+    "color-brand-visited": ("#6b3fa0", "#cdb2f5"),
+    "color-foreground-muted": ("#595959", "#a9afb8"),
+    "color-foreground-secondary": ("#4a4d52", "#b5bac2"),
+    "color-api-pre-name": ("#8f3d00", "#f2b98a"),
+    "color-api-name": ("#0b5cad", "#8fc1ff"),
+    "course-soft": ("#f4f6f9", "#1d2129"),
+    "course-edge": ("#767f8c", "#808a99"),
+    "course-yours": ("#fff3c4", "#362c05"),
+    "course-yours-edge": ("#8a6a00", "#e0b83a"),
+}
+html_theme_options = {
+    "top_of_page_buttons": [],
+    "navigation_with_keys": False,
+    "light_css_variables": {name: light for name, (light, _) in _colours.items()},
+    "dark_css_variables": {name: dark for name, (_, dark) in _colours.items()},
+}
 pygments_style = "a11y-high-contrast-light"
 pygments_dark_style = "a11y-high-contrast-dark"
 nb_ipywidgets_js: dict[str, dict[str, str]] = {}  # the widgets are the course's own, without a CDN
