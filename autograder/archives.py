@@ -26,8 +26,9 @@ from typing import IO, Any
 
 from autograder.files import read_plain, write_atomically
 from autograder.gradebook import Course
-from autograder.intake import MAX_BYTES, shown_name, unfit
+from autograder.intake import shown_name, unfit
 from autograder.roster import Roster
+from course_lib.submission.limits import MAX_BYTES
 
 MAX_ARCHIVE = 4_000_000_000
 MAX_FILES = 20_000

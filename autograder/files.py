@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 import tempfile
+import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 _READ = (
@@ -77,6 +80,32 @@ def write_atomically(path: Path, content: str | bytes, mode: int = 0o644) -> Non
         raise
 
 
+def is_foreign(folder: Path, mark: str) -> bool:
+    """Whether something stands in a folder that is not ours to replace: ours holds a file of the name `mark`."""
+    return folder.exists() and any(folder.iterdir()) and not (folder / mark).is_file()
+
+
+def put_folder(new: Path, place: Path, aside: Path) -> None:
+    """Put a folder in its place as a whole; what was there moves to `aside`."""
+    if place.exists():
+        place.rename(aside)
+    new.rename(place)
+
+
+def as_zip(files: Mapping[str, bytes]) -> bytes:
+    """A zip whose bytes are the same wherever and whenever it is made: the order given, one time, fixed permissions."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, data in files.items():
+            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+            entry.create_system = 3  # permissions as on POSIX, whatever this machine is
+            entry.external_attr = 0o100644 << 16
+            entry.compress_type = zipfile.ZIP_STORED if Path(name).suffix in _PACKED else zipfile.ZIP_DEFLATED
+            archive.writestr(entry, data)
+    return out.getvalue()
+
+
+_PACKED = frozenset({".npz", ".mp3"})
 _PART = ".part"
 
 

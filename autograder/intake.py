@@ -21,16 +21,9 @@ from typing import Any, Literal
 import nbformat
 
 from autograder.files import NotPlainError, read_plain
+from course_lib.submission.limits import MAX_BYTES, MAX_CELLS, MAX_DEPTH, MAX_DIGITS, MAX_SOURCE, MAX_VALUES
+from course_lib.submission.matching import Cell
 
-MAX_BYTES = 20_000_000
-MAX_DEPTH = 100
-"""Lists and objects inside one another. A notebook needs about ten; the richest outputs some more."""
-MAX_VALUES = 1_000_000
-"""Brackets, commas, strings and numbers of the whole file: what costs memory, however short each is."""
-MAX_DIGITS = 1_000
-"""Of one number; Python needs quadratic time to read a long one."""
-MAX_CELLS = 2_000
-MAX_SOURCE = 500_000
 MAX_NAME = 200
 MAX_ID = 100
 _MAX_LOOKED_AT = 1_000
@@ -41,23 +34,6 @@ _CLEAR = "clear all outputs, save it and hand it in again"
 # Strings are passed over whole, also one that never ends: the scan takes time in proportion to the file, not to its
 # square. What stands between the matches (colons, spaces, letters) has no part in depth or size.
 _TOKENS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{},]|[-+.0-9eE]++', re.DOTALL)
-
-
-@dataclass(frozen=True)
-class SubmittedCell:
-    """What is taken from one cell of a submission.
-
-    Attributes:
-        kind: "code", "markdown" or "raw".
-        source: its text; line ends are newlines.
-        id: the notebook format's cell id, "" where there is none.
-        grade_id: nbgrader's id, "" where there is none.
-    """
-
-    kind: str
-    source: str
-    id: str = ""
-    grade_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,7 +48,7 @@ class Submission:
     """
 
     outcome: Literal["read", "malformed", "missing"]
-    cells: tuple[SubmittedCell, ...] = ()
+    cells: tuple[Cell, ...] = ()
     sentence: str = ""
     digest: str = ""
 
@@ -272,7 +248,7 @@ def _too_many(cells: list[Any]) -> _RefusedError:
     )
 
 
-def _cells(content: dict[str, Any]) -> Iterator[SubmittedCell]:
+def _cells(content: dict[str, Any]) -> Iterator[Cell]:
     cells = content.get("cells")
     if not isinstance(cells, list):
         raise _RefusedError("it has no list of cells")
@@ -291,7 +267,7 @@ def _cells(content: dict[str, Any]) -> Iterator[SubmittedCell]:
         metadata = cell.get("metadata")
         grading = metadata.get("nbgrader") if isinstance(metadata, dict) else None
         grade_id = grading.get("grade_id") if isinstance(grading, dict) else None
-        yield SubmittedCell(cell["cell_type"], source, _name(cell.get("id")), _name(grade_id))
+        yield Cell(cell["cell_type"], source, _name(cell.get("id")), _name(grade_id))
 
 
 def _text(source: object) -> str | None:

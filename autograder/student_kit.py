@@ -6,10 +6,8 @@ same bytes: names in order, one time for all, fixed permissions.
 
 from __future__ import annotations
 
-import io
 import json
 import tomllib
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from typing import Any
 from packaging.specifiers import SpecifierSet
 
 from autograder.building import BuildError, Problem, check, lesson_path
+from autograder.files import as_zip
 from autograder.settings.file import used_lessons
 from course_lib import exercises
 
@@ -27,8 +26,6 @@ TEXTS = (
     ".binder/requirements.txt", ".binder/runtime.txt", ".devcontainer/devcontainer.json",
 )  # fmt: skip
 GUIDE = "docs/students.md"
-_PACKED = frozenset({".npz", ".mp3"})
-_EARLIEST = (1980, 1, 1, 0, 0, 0)
 
 _README = """\
 # How networks are trained
@@ -98,15 +95,7 @@ def kit(root: Path) -> bytes:
         raise BuildError(problems)
     files = dict(_files(root))
     folder = f"student-kit-{version(root)}"
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        for name in sorted(files):
-            entry = zipfile.ZipInfo(f"{folder}/{name}", date_time=_EARLIEST)
-            entry.create_system = 3  # permissions as on POSIX, whatever this machine is
-            entry.external_attr = 0o100644 << 16
-            entry.compress_type = zipfile.ZIP_STORED if Path(name).suffix in _PACKED else zipfile.ZIP_DEFLATED
-            archive.writestr(entry, files[name])
-    return out.getvalue()
+    return as_zip({f"{folder}/{name}": files[name] for name in sorted(files)})
 
 
 def _files(root: Path) -> Iterator[tuple[str, bytes]]:

@@ -5,12 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from autograder.building.problems import BuildError
+
 console = Console()
 errors = Console(stderr=True)
+
+
+def complain(error: BuildError) -> None:
+    """Every problem that keeps something from being built, a line each."""
+    for problem in error.problems:
+        said = f"[bold red]{escape(problem.where)}[/]: {escape(problem.what)}"
+        errors.print(said, highlight=False, soft_wrap=True)
 
 
 def progress_bar() -> Progress:

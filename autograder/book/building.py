@@ -15,7 +15,7 @@ from autograder.book import checks, sources
 from autograder.building import BuildError, Problem, leaks
 from autograder.building.course import source_paths
 from autograder.building.source import read
-from autograder.files import write_atomically
+from autograder.files import is_foreign, put_folder, write_atomically
 
 _MARK = "course-book"
 """Stands in a folder that was made here; what is in another is not ours to replace."""
@@ -66,7 +66,7 @@ def build(
         missing = "Sphinx is not installed: pip install -r requirements-book.txt, or make book"
         raise BuildError([Problem("book/", missing)]) from None
     root, to = root.resolve(), to.resolve()
-    if to.exists() and any(to.iterdir()) and not (to / _MARK).is_file():
+    if is_foreign(to, _MARK):
         raise BuildError([Problem(str(to), "is there and is no book of this course; move it away or name another")])
     write_atomically(to / _MARK, "Made by python -m autograder book, which replaces what is here.\n")
     source, html = to / "work/source", to / "work/html"
@@ -99,9 +99,7 @@ def _published(html: Path, to: Path) -> Path:
         new, book = Path(made) / "new", to / "html"
         shutil.copytree(html, new)
         (new / ".nojekyll").touch()  # GitHub Pages would leave out what begins with an underscore
-        if book.exists():
-            book.rename(Path(made) / "old")
-        new.rename(book)
+        put_folder(new, book, aside=Path(made) / "old")
     return book
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from autograder.terminal import console, errors
+from autograder.terminal import complain, console, errors
 
 
 def book(
@@ -49,9 +49,7 @@ def book(
         with console.status("") as status:
             made = build(root, path, answers=answers, site=site, tell=status.update)
     except BuildError as error:
-        for problem in error.problems:
-            said = f"[bold red]{escape(problem.where)}[/]: {escape(problem.what)}"
-            errors.print(said, highlight=False, soft_wrap=True)
+        complain(error)
         errors.print(f"[bold red]The book is not fit to be published: {_count(len(error.problems), 'problem')}.[/]")
         raise typer.Exit(1) from None
     except OSError as error:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from autograder.terminal import console, errors
+from autograder.terminal import complain, console, errors
 
 
 def build(
@@ -49,9 +49,7 @@ def build(
         with console.status("reading") as status:
             done = building.build(root, lessons or (), force=force, tell=lambda said: status.update(escape(said)))
     except building.BuildError as error:
-        for problem in error.problems:
-            said = f"[bold red]{escape(problem.where)}[/]: {escape(problem.what)}"
-            errors.print(said, highlight=False, soft_wrap=True)
+        complain(error)
         errors.print(f"\n{len(error.problems)} to mend; the rules are in CONTRIBUTING.md.")
         raise typer.Exit(1) from None
     if not done:

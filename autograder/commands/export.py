@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from autograder.terminal import console, errors
+from autograder.terminal import complain, console, errors
 
 if TYPE_CHECKING:
     from autograder.lms.cells import Exported
@@ -99,9 +99,7 @@ def _pages(root: Path, lessons: list[str], path: Path, *, student: bool, open_: 
     try:
         written = write(root, lessons, path, student=student)
     except BuildError as error:
-        for problem in error.problems:
-            said = f"[bold red]{escape(problem.where)}[/]: {escape(problem.what)}"
-            errors.print(said, highlight=False, soft_wrap=True)
+        complain(error)
         raise typer.Exit(2) from None
     for page in written:
         console.print(f"{escape(str(page))} ({page.stat().st_size / 1e6:.1f} MB)", highlight=False, soft_wrap=True)

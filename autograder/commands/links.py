@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from autograder.terminal import errors
+from autograder.terminal import complain, errors
 
 
 class Form(StrEnum):
@@ -77,10 +77,7 @@ def links(
         errors.print(f"[bold red]{escape(str(error))}[/]", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None
     except BuildError as error:
-        for problem in error.problems:
-            errors.print(
-                f"[bold red]{escape(problem.where)}: {escape(problem.what)}[/]", highlight=False, soft_wrap=True
-            )
+        complain(error)
         raise typer.Exit(1) from None
     written = {Form.text: make.text, Form.markdown: make.markdown, Form.html: make.page}[form](found)
     typer.echo(written)
@@ -113,6 +110,7 @@ def _is(place: object, text: str) -> bool:
 def _chosen(used: list[str], names: list[str], *, every: bool) -> list[str]:
     """The lessons that are meant; a number stands for the lesson that begins with it."""
     from autograder.links import LinksError
+    from course_lib import exercises
 
     if every:
         return used
@@ -120,7 +118,7 @@ def _chosen(used: list[str], names: list[str], *, every: bool) -> list[str]:
         return used[:1]
     chosen = []
     for name in names:
-        fits = [lesson for lesson in used if name in (lesson, lesson[:2], lesson[:2].removeprefix("0"))]
+        fits = exercises.called(name, used)
         if not fits:
             raise LinksError(f"There is no lesson {name!r}; the lessons are {', '.join(used)}.")
         chosen += fits

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from autograder.terminal import console, errors
+from autograder.terminal import complain, console, errors
 
 
 def site(
@@ -45,10 +45,7 @@ def site(
         with console.status("") as status:
             pyodide_version = build(root, path, pyodide, say=status.update)
     except BuildError as error:
-        for problem in error.problems:
-            errors.print(
-                f"[bold red]{escape(problem.where)}[/]: {escape(problem.what)}", highlight=False, soft_wrap=True
-            )
+        complain(error)
         raise typer.Exit(1) from None
     except (SiteError, SettingsError, OSError) as error:
         errors.print(f"[bold red]{escape(str(error))}[/]", highlight=False, soft_wrap=True)

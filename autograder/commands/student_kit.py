@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from autograder.terminal import console, errors
+from autograder.terminal import complain, console, errors
 
 
 def student_kit(
@@ -36,10 +36,7 @@ def student_kit(
             path = output or root / "dist" / f"student-kit-{version(root)}.zip"
             write_atomically(path, packed)
     except BuildError as error:
-        for problem in error.problems:
-            errors.print(
-                f"[bold red]{escape(problem.where)}[/]: {escape(problem.what)}", highlight=False, soft_wrap=True
-            )
+        complain(error)
         raise typer.Exit(1) from None
     except (SettingsError, OSError) as error:
         errors.print(f"[bold red]{escape(str(error))}[/]", highlight=False, soft_wrap=True)

@@ -136,7 +136,7 @@ _GRADED = (
 
 
 def _fitting(asked: str, known: Iterable[str]) -> str:
-    fits = [name for name in known if asked == name or asked.zfill(2) == name.split("_")[0]]
+    fits = exercises.called(asked, known)
     if len(set(fits)) != 1:
         raise NoMarksError(
             f"There is no lesson {asked!r} in the gradebook; there are {', '.join(sorted(known)) or 'none'}."

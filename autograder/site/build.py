@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from autograder.building import BuildError, Problem, check, lesson_path
+from autograder.building.course import source_paths
+from autograder.building.course_map import entry
+from autograder.building.source import read
+from autograder.files import is_foreign, put_folder
 from autograder.pages import environment
 from autograder.settings.file import used_lessons
 from autograder.site import SiteError, python, wheels
@@ -47,7 +50,7 @@ def build(
         SiteError: something is missing or cannot be fetched.
     """
     output = output.resolve()  # JupyterLite runs in a folder of its own
-    if output.exists() and any(output.iterdir()) and not (output / _MARK).is_file():
+    if is_foreign(output, _MARK):
         raise SiteError(f"{output} is there and is no site of this course; move it away or name another folder.")
     folders()  # says what to install before anything takes long
     say("looking the lessons over")
@@ -71,9 +74,7 @@ def build(
         _front(whole, _titles(root, lessons), self_hosted=distribution is not None)
         (whole / ".nojekyll").touch()  # GitHub Pages would leave out what begins with an underscore
         (whole / _MARK).write_text(json.dumps({"lessons": lessons}) + "\n", encoding="utf-8")
-        if output.exists():
-            output.rename(Path(made) / "old")
-        whole.rename(output)
+        put_folder(whole, output, aside=Path(made) / "old")
     return version
 
 
@@ -139,18 +140,13 @@ def _recordings(root: Path, lessons: list[str], output: Path) -> None:
 
 
 def _titles(root: Path, lessons: list[str]) -> list[dict[str, str]]:
-    """Each lesson's path in the site and its title, off its first cell."""
-    told = []
-    for name in lessons:
-        cells = json.loads(lesson_path(root, name).read_text(encoding="utf-8"))["cells"]
-        first = "".join(cells[0]["source"])
-        heading = re.search(r"^# (.+)$", first, re.MULTILINE)
-        minutes = re.search(r"^\*\*Time:\*\* about (an hour|\d+ minutes)", first, re.MULTILINE)
-        told.append(
-            {
-                "path": f"{name}.ipynb",
-                "title": heading[1] if heading else name,
-                "minutes": minutes[1] if minutes else "",
-            }
-        )
-    return told
+    """Each lesson's path in the site, its title and its minutes."""
+    entries = {path.stem: entry(read(path)) for path in source_paths(root)}
+    return [
+        {
+            "path": f"{name}.ipynb",
+            "title": f"{entries[name].number} · {entries[name].title}",
+            "minutes": {None: "", 60: "an hour"}.get(minutes := entries[name].minutes, f"{minutes} minutes"),
+        }
+        for name in lessons
+    ]

@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 import json
 import re
 import tomllib
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from autograder.files import as_zip
 from autograder.site import formulas
 from autograder.student_kit import ENDINGS, version
 
 RECORDINGS = ".mp3"
-_EARLIEST = (1980, 1, 1, 0, 0, 0)
 
 
 def course(root: Path) -> tuple[str, bytes]:
@@ -68,14 +66,7 @@ def wheel(name: str, number: str, files: Mapping[str, bytes], needed: Sequence[s
     }
     record = [f"{path},sha256={_digest(data)},{len(data)}\n" for path, data in whole.items()]
     whole[f"{info}/RECORD"] = "".join([*record, f"{info}/RECORD,,\n"]).encode()
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path, data in whole.items():
-            entry = zipfile.ZipInfo(path, date_time=_EARLIEST)
-            entry.external_attr = 0o100644 << 16
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(entry, data)
-    return f"{stem}-py3-none-any.whl", out.getvalue()
+    return f"{stem}-py3-none-any.whl", as_zip(whole)
 
 
 def _digest(data: bytes) -> str:

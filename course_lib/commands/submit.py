@@ -111,7 +111,7 @@ def _tried(notebook: dict[str, object], seen: Review, path: Path, seconds: float
         return tell
 
     with bar:
-        steps = graded_steps(notebook, seen)
+        steps = graded_steps(seen)
         graded = try_as_graded(steps, folder, seconds, telling("As in grading", len(steps)))
         steps = whole_steps(notebook)
         whole = try_whole(steps, folder, seconds, telling("The whole notebook", len(steps)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +35,11 @@ def of_lesson(lesson: str) -> tuple[Exercise, ...]:
         raise KeyError(f"there is no lesson {lesson!r}; the lessons are {', '.join(LESSONS)}")
     exercises: tuple[Exercise, ...] = importlib.import_module(LESSONS[lesson]).EXERCISES
     return exercises
+
+
+def called(said: str, names: Iterable[str] = LESSONS) -> list[str]:
+    """Those of `names` that a number or a folder's name means: "4", "04", "04_adaptive_optimizers"."""
+    return [name for name in names if said == name or said.zfill(2) == name.split("_")[0]]
 
 
 def withheld(lesson: str) -> tuple[str, ...]:

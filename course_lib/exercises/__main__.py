@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from course_lib.exercises import LESSONS, of_lesson
+from course_lib.exercises import LESSONS, called, of_lesson
 from course_lib.exercises.table import NAMED_AT_LEAST, Row, rows
 
 COLUMNS = (
@@ -69,7 +69,7 @@ def main(
 
 
 def _folder(name: str) -> str:
-    found = [folder for folder in LESSONS if folder == name or folder.split("_")[0] == name.zfill(2)]
+    found = called(name)
     if not found:
         raise typer.BadParameter(f"there is no lesson {name!r}; the lessons are {', '.join(LESSONS)}")
     return found[0]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from datetime import date, datetime
@@ -19,6 +18,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from course_lib.files import replace
 from course_lib.study import clock
 from course_lib.study.leitner import Place
 
@@ -155,7 +155,7 @@ class Keeper:
                 change(records)
             part = path.with_name(f".{path.name}.part")
             part.write_bytes(msgspec.json.format(msgspec.json.encode(records), indent=2) + b"\n")
-            _replace(part, path)
+            replace(part, path)
         self._memory = records
         self._waiting.clear()
         self.trouble = aside
@@ -200,16 +200,6 @@ def _put_aside(path: Path) -> Path:
         if not kept.exists():
             return path.replace(kept)
     raise OSError(0, "a thousand broken files stand beside it")
-
-
-def _replace(part: Path, path: Path) -> None:
-    for _ in range(20):
-        try:
-            part.replace(path)
-            return
-        except PermissionError:  # on Windows, while another notebook reads it
-            time.sleep(0.05)
-    part.replace(path)
 
 
 def note_check(lesson: str, exercise: str, points: int, of: int) -> None:

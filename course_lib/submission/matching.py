@@ -10,20 +10,23 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 
-class Written(Protocol):
-    """A cell of somebody's notebook: its kind ("code", "markdown", "raw"), its text, its ids ("" where it has none)."""
+@dataclass(frozen=True)
+class Cell:
+    """A cell of somebody's notebook, as far as it matters which one it is.
 
-    @property
-    def kind(self) -> str: ...
-    @property
-    def source(self) -> str: ...
-    @property
-    def id(self) -> str: ...
-    @property
-    def grade_id(self) -> str: ...
+    Attributes:
+        kind: "code", "markdown" or "raw".
+        source: its text; line ends are newlines.
+        id: the notebook format's cell id, "" where there is none.
+        grade_id: nbgrader's id, "" where there is none.
+    """
+
+    kind: str
+    source: str
+    id: str = ""
+    grade_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ def defines(source: str, name: str) -> bool:
 
 def place(
     given: Sequence[Given],
-    submitted: Iterable[Written],
+    submitted: Iterable[Cell],
     exercises: Sequence[str],
     key: Callable[[str], str] = normal,
 ) -> Placed:
@@ -146,7 +149,7 @@ class Places:
     def __init__(
         self,
         given: Sequence[Given],
-        submitted: Iterable[Written],
+        submitted: Iterable[Cell],
         exercises: Sequence[str],
         key: Callable[[str], str] = normal,
     ) -> None:
@@ -161,7 +164,7 @@ class Places:
         self._lost = [name for name in exercises if name not in named and name in self.by_grade_id]
         self.matched: set[int] = set()
 
-    def match(self, cell: Written) -> int | None:
+    def match(self, cell: Cell) -> int | None:
         """The given cell that this one is or was: by grade id, by text, by cell id, in this order."""
         index = self.by_grade_id.get(cell.grade_id)
         if index is not None and (self._given[index].kind == cell.kind or self._given[index].is_text_answer):
@@ -174,15 +177,15 @@ class Places:
             return index
         return None
 
-    def alike(self, cell: Written) -> Sequence[int]:
+    def alike(self, cell: Cell) -> Sequence[int]:
         """The given cells of the same kind and text."""
         return self._by_key.get((cell.kind, self._key(cell.source)), ())
 
-    def by_definition(self, cell: Written) -> int | None:
+    def by_definition(self, cell: Cell) -> int | None:
         """The answer cell that this one must have been, where ids were lost: it defines the exercise's name."""
         return next((self.by_grade_id[name] for name in self._lost if defines(cell.source, name)), None)
 
-    def is_given(self, cell: Written) -> bool:
+    def is_given(self, cell: Cell) -> bool:
         """Whether there is nothing in the cell that the lesson has not given."""
         return not cell.source.strip() or bool(self.alike(cell))
 

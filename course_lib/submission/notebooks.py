@@ -9,13 +9,13 @@ import hashlib
 import json
 import os
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from course_lib.submission.matching import Given, fingerprint
+from course_lib.files import replace
+from course_lib.submission.matching import Cell, Given, fingerprint
 
 Notebook = dict[str, Any]
 
@@ -26,22 +26,11 @@ Each cell is "ID KIND FINGERPRINT ROLE"; the role is one of :data:`ROLES`. So it
 and which was written by a learner, also once the lesson has changed.
 """
 ROLES = ("given", "setup", "answer", "check")
-_TRIES, _BETWEEN = 20, 0.05
 _LARGEST = 500_000_000
 
 
 class NotebookError(ValueError):
     """A file that cannot be read or written; the message says why and what to do next."""
-
-
-@dataclass(frozen=True)
-class Cell:
-    """What matching needs of a cell."""
-
-    kind: str
-    source: str
-    id: str = ""
-    grade_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -268,7 +257,7 @@ def write(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         Path(part).chmod(0o644)
-        _replace(Path(part), path)
+        replace(Path(part), path)
     except PermissionError:
         raise NotebookError(
             f"{path} cannot be written: its folder does not allow it, or another program has it open. Close it there "
@@ -280,13 +269,3 @@ def write(path: Path, data: bytes) -> None:
     finally:
         if part:
             Path(part).unlink(missing_ok=True)
-
-
-def _replace(part: Path, path: Path) -> None:
-    for _ in range(_TRIES):
-        try:
-            part.replace(path)
-            return
-        except PermissionError:  # on Windows, while somebody reads it
-            time.sleep(_BETWEEN)
-    part.replace(path)

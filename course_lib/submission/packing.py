@@ -12,16 +12,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from course_lib.files import stamps
+from course_lib.submission.limits import MAX_BYTES, MAX_CELLS, MAX_DEPTH, MAX_DIGITS, MAX_SOURCE, MAX_VALUES
 from course_lib.submission.notebooks import Notebook, NotebookError, as_bytes, write
 
 FOLDER = "to_hand_in"
-MAX_BYTES = 20_000_000
-MAX_DEPTH = 100
-MAX_VALUES = 1_000_000
-MAX_DIGITS = 1_000
-MAX_CELLS = 2_000
-MAX_SOURCE = 500_000
-"""What the grader reads at most (autograder/intake.py; a test holds the two together)."""
 _DIGITS = 10**MAX_DIGITS
 
 
@@ -108,9 +103,7 @@ def write_packed(packed: Packed, shelf: Path) -> tuple[Path, Path | None]:
 
 def _earlier(path: Path) -> Path:
     packed_on = datetime.fromtimestamp(path.stat().st_mtime)
-    stamp = f"{packed_on:%Y-%m-%d_%H%M%S}"
-    for number in range(1, 1000):
-        folder = stamp if number == 1 else f"{stamp}_{number}"
+    for folder in stamps(packed_on):
         found = path.parent / "earlier" / folder / path.name
         if not found.exists():
             return found

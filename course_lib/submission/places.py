@@ -21,7 +21,7 @@ def lesson_name(said: str) -> str:
     Raises:
         NotebookError: there is no such lesson.
     """
-    fits = [name for name in exercises.LESSONS if said == name or said.zfill(2) == name.split("_")[0]]
+    fits = exercises.called(said)
     if not fits:
         raise NotebookError(f"There is no lesson {said!r}; the lessons are {', '.join(exercises.LESSONS)}.")
     return fits[0]

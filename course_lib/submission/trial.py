@@ -84,7 +84,7 @@ def report(name: str, namespace: dict[str, Any]) -> None:
     display({REPORT: told}, raw=True)  # type: ignore[no-untyped-call]
 
 
-def graded_steps(notebook: Notebook, seen: Review) -> list[Step]:
+def graded_steps(seen: Review) -> list[Step]:
     """What runs in grading, in its order: set-up, answers, the learner's own cells, and a check for each exercise."""
     own, edited = seen.placed.own, seen.placed.edited
     steps = [Step(_SETUP, ""), *(Step(code, "") for code in own.get(-1, []))]

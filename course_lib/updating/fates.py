@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from course_lib.submission.matching import Given, Places, fingerprint, is_written
-from course_lib.submission.notebooks import Cell, Notebook, cells
+from course_lib.submission.matching import Cell, Given, Places, fingerprint, is_written
+from course_lib.submission.notebooks import Notebook, cells
 
 
 @dataclass

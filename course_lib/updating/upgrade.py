@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+from course_lib.files import stamps
 from course_lib.submission.notebooks import NotebookError, as_bytes, parse, read, write
 from course_lib.updating.merge import Merged, merge
 
@@ -74,9 +75,7 @@ def keep(path: Path, now: datetime) -> Path:
         for kept in sorted(path.parent.glob(f"{path.stem}.{_BACKUP}-*{path.suffix}")):
             if kept.read_bytes() == data:
                 return kept
-        stamp = f"{now:%Y-%m-%d_%H%M%S}"
-        for number in range(1, 1000):
-            name = stamp if number == 1 else f"{stamp}_{number}"
+        for name in stamps(now):
             kept = path.with_name(f"{path.stem}.{_BACKUP}-{name}{path.suffix}")
             if not kept.exists():
                 write(kept, data)

@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograder import intake
-from autograder.intake import SubmittedCell, from_bytes, from_path
+from autograder.intake import from_bytes, from_path
+from course_lib.submission.matching import Cell
 from tests.grading.helpers import as_bytes, submission
 
 
@@ -131,7 +132,7 @@ def test_a_file_that_is_too_large_is_not_even_parsed(monkeypatch: pytest.MonkeyP
 def test_metadata_of_any_form_is_tolerated_and_forgotten() -> None:
     odd = [{"nbgrader": {"grade_id": ["scale"]}}, {"nbgrader": 3}, None, [], {"nbgrader": {"grade_id": "s" * 201}}]
     read = from_bytes(notebook(*[code("1", metadata=metadata, id=5) for metadata in odd]))
-    assert read.cells == (SubmittedCell("code", "1"),) * 5
+    assert read.cells == (Cell("code", "1"),) * 5
 
 
 def test_nothing_there_is_missing() -> None:

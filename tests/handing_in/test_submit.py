@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from autograder.intake import from_bytes
 from autograder.lesson import LessonSource
+from course_lib import files
 from course_lib.__main__ import app
 from course_lib.submission import notebooks, packing
 from course_lib.submission.clock import ago
@@ -113,7 +114,7 @@ def test_an_answer_longer_than_the_lesson_allows(root: Path) -> None:
 def test_in_a_trial_no_cell_costs_another(adam: LessonSource, root: Path, mine: Path) -> None:
     notebook = answered(released(adam), {**solutions(root), "adam_step": "while True:\n    pass"})
     insert_after(notebook, "check_rmsprop_step", own("import os\nos._exit(1)", name="exit"))
-    trial = try_as_graded(graded_steps(notebook, review(notebook, ADAM)), mine, 10.0, quiet)
+    trial = try_as_graded(graded_steps(review(notebook, ADAM)), mine, 10.0, quiet)
     assert {name: found.outcome for name, found in trial.checked.items()} == {
         "rmsprop_step": "right",
         "adam_step": "unanswered",
@@ -135,7 +136,7 @@ def test_a_trial_of_a_real_lesson(adam: LessonSource, root: Path, mine: Path, de
         notebook["cells"].remove(cell(notebook, deleted))
     told: list[str] = []
     seen = review(notebook, ADAM)
-    trial = try_as_graded(graded_steps(notebook, seen), mine, 60.0, lambda what, _done, _total: told.append(what))
+    trial = try_as_graded(graded_steps(seen), mine, 60.0, lambda what, _done, _total: told.append(what))
     said = {name: (found.marks, found.of, found.outcome) for name, found in trial.checked.items()}
     assert said == {
         "rmsprop_step": (5, 5, "right"),
@@ -315,7 +316,7 @@ def test_a_file_that_is_held_open_is_left_as_it_is(mine: Path, monkeypatch: pyte
 
     path = put(mine, ADAM, b"before")
     monkeypatch.setattr(Path, "replace", held)
-    monkeypatch.setattr(notebooks, "_BETWEEN", 0)
+    monkeypatch.setattr(files, "_BETWEEN", 0)
     with pytest.raises(NotebookError, match=r"another program has it open\. Close it there"):
         notebooks.write(path, b"after")
     assert path.read_bytes() == b"before"

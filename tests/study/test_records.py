@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from course_lib import files
 from course_lib.check import check
 from course_lib.study import clock, records
 from course_lib.study.leitner import Place
@@ -147,7 +148,7 @@ def test_where_nothing_can_be_written_it_counts_until_the_kernel_stops(
         raise OSError(30, "Read-only file system")
 
     with monkeypatch.context() as here:
-        here.setattr(records, "_replace", refuse)
+        here.setattr(records, "replace", refuse)
         keeper = Keeper(path)
         keeper.update(know("b"))
         keeper.update(know("c"))
@@ -175,7 +176,7 @@ def test_a_file_that_another_notebook_reads_just_now_is_tried_again(
         return replace(self, target)
 
     monkeypatch.setattr(Path, "replace", sometimes)
-    monkeypatch.setattr(records.time, "sleep", lambda _seconds: None)
+    monkeypatch.setattr(files.time, "sleep", lambda _seconds: None)
     keeper = Keeper(path)
     keeper.update(know("a"))
     assert keeper.trouble == ""
