@@ -23,8 +23,12 @@ EXERCISE_MODULES = ("answers.py", "functions.py", "programs.py")
 
 _HERE = Path(__file__).parent
 _COURSE_LIB = Path(course_lib.__file__).parent
-# These stand on the exercises and are of no use without them; `study` is megabytes of audio that no answer needs.
-_LEFT_OUT = ("exercises", "check.py", "validation.py", "learner.py", "study", "__pycache__", "py.typed")
+# These stand on the exercises and are of no use without them, or on programs that a guest does not have; `study` is
+# megabytes of audio that no answer needs.
+_LEFT_OUT = (
+    *("exercises", "check.py", "validation.py", "learner.py", "study", "__pycache__", "py.typed"),
+    *("submission", "updating", "commands", "__main__.py"),
+)
 
 
 def _copy_compiled(package: Path) -> None:
