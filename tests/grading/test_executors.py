@@ -282,3 +282,14 @@ def test_fewer_workers_start_where_memory_is_short(monkeypatch: pytest.MonkeyPat
     assert workers_for(7) == 7
     free.available = 0.0
     assert workers_for() == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere workers are always started so")
+def test_where_temporary_files_have_a_long_path_workers_are_started_another_way(tmp_path: Path) -> None:
+    place = tmp_path / ("x" * 120)
+    place.mkdir()
+    code = "from autograder.executors import begin; print(begin('course_lib.exercises.warm_up').get_start_method())"
+    command = [sys.executable, "-c", code]
+    environment = {**os.environ, "TMPDIR": str(place)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "spawn"
